@@ -1,0 +1,130 @@
+"""Result of `classward audit`."""
+
+from typing import Any, Literal
+
+from classward.records.analysis_result import Analysis
+from classward.records.result import Matrix, Pairs, Result, result
+
+Verdict = Literal["sound", "suspect", "unsound"]
+
+
+@result
+class Check(Result):
+    """One thing that was checked about a robust accuracy.
+
+    Attributes:
+        name: Its name in snake case.
+        passed: Whether it holds.
+        evidence: One sentence with the figures, for a non-specialist.
+        otherwise: The verdict when it does not hold.
+    """
+
+    name: str
+    passed: bool
+    evidence: str
+    otherwise: Literal["suspect", "unsound"]
+
+
+@result
+class Passes(Result):
+    """Cost in images through the network.
+
+    Attributes:
+        forward: Images sent forward.
+        backward: Images whose input gradient was taken.
+    """
+
+    forward: int
+    backward: int
+
+
+@result
+class ClassAccuracy(Result):
+    """Accuracy of one class; undefined where it has no samples."""
+
+    name: str
+    samples: int
+    clean: float | None
+    robust: float | None
+    clean_interval: tuple[float, float] | None
+    robust_interval: tuple[float, float] | None
+
+
+@result
+class RatioAndP(Result):
+    """Symmetry ratio, its mean under the permutation null, and its p-value."""
+
+    ratio: float
+    null: float
+    p: float
+
+
+@result
+class Audit(Result):
+    """What `classward audit` found.
+
+    Attributes:
+        clean_accuracy: Share of all samples classified right before the attacks.
+        robust_accuracy: Share right before and under every attack (worst case per sample).
+        interval: 95 % Wilson interval of `robust_accuracy`.
+        samples: Number of samples.
+        attacks: Attack name -> robust accuracy under it alone.
+        per_class: Clean and robust (worst case) accuracy of each class.
+        attack_matrix: That of the final iterate of PGD on cross-entropy.
+        symmetry: Tolerance -> ratio and p of that matrix.
+        maximum_symmetry_pairs: Of that matrix.
+        tolerance: Of the pairs.
+        verdict: Whether the headline can be trusted.
+        checks: What says so.
+        mode: "exact" (float32) or "fast".
+        passes: Images sent through the network, in all.
+        seconds: Wall time of the attacks.
+        attack_matrices: The matrices of the other attacks.
+        attack_options: Attack name -> its options.
+        analysis: The whole class-level analysis.
+        classes: Class names.
+        eps: Radius of the ball.
+        norm: "linf" or "l2".
+        seed: Seed of the run.
+        model: How the model was named.
+        data: How the data were named.
+        undecided: Ids of samples whose decision a rounding error could turn.
+        versions: Versions of what computed it.
+    """
+
+    clean_accuracy: float
+    robust_accuracy: float
+    interval: tuple[float, float]
+    samples: int
+    attacks: dict[str, float]
+    per_class: list[ClassAccuracy]
+    attack_matrix: Matrix
+    symmetry: dict[str, RatioAndP]
+    maximum_symmetry_pairs: Pairs
+    tolerance: float
+    verdict: Verdict
+    checks: list[Check]
+    mode: Literal["exact", "fast"]
+    passes: Passes
+    seconds: float
+    attack_matrices: dict[str, Matrix]
+    attack_options: dict[str, str]
+    analysis: Analysis
+    classes: list[str]
+    eps: float
+    norm: Literal["linf", "l2"]
+    seed: int
+    model: str
+    data: str
+    undecided: list[int]
+    versions: dict[str, str]
+
+    def report(self, path: str) -> None:
+        """Write the result as one HTML page that opens offline."""
+        from classward.reporting.page import render
+
+        render(self, path)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each class."""
+        return [entry.to_dict() for entry in self.per_class]

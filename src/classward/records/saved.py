@@ -1,0 +1,45 @@
+"""Saved results: one JSON object with its kind and the number of its schema."""
+
+import json
+
+from classward.core.errors import InputError
+from classward.records.analysis_result import Analysis
+from classward.records.audit_result import Audit
+from classward.records.correction_result import CorrectionTable, TransferTable
+from classward.records.defense_result import DefenseTable
+from classward.records.demo_result import Demo
+from classward.records.result import Result
+
+SCHEMA = 1  # raised when a field changes its meaning
+
+RESULTS: dict[str, type[Result]] = {
+    "analysis": Analysis,
+    "audit": Audit,
+    "correction": CorrectionTable,
+    "demo": Demo,
+    "training": DefenseTable,
+    "transfer": TransferTable,
+}
+
+
+def dump(saved: Result) -> str:
+    """JSON text of a result, with its kind and the schema number."""
+    kind = next(name for name, cls in RESULTS.items() if type(saved) is cls)
+    table = {"schema": SCHEMA, "kind": kind} | saved.to_dict()
+    return json.dumps(table, indent=1, allow_nan=False) + "\n"
+
+
+def load(text: str, source: str) -> Result:
+    """Read what `dump` wrote.
+
+    Raises:
+        InputError: If it is another kind of file, or of another schema; `source` is named.
+    """
+    try:
+        table = json.loads(text)
+        kind, schema = table.pop("kind"), table.pop("schema")
+    except (ValueError, AttributeError, KeyError):
+        raise InputError(f"{source}: not a saved result of classward") from None
+    if schema != SCHEMA or kind not in RESULTS:
+        raise InputError(f"{source}: result '{kind}' of schema {schema}, expected {SCHEMA}")
+    return RESULTS[kind].from_dict(table)
