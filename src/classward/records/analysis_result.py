@@ -15,8 +15,10 @@ class ClassRobustness(Result):
         samples: Samples of the class.
         clean: Share classified right before the attack.
         robust: Share classified right before and after.
+        boundary_error: Share classified right before and not after: clean minus robust.
         out_flow: Share that leaves: 1 minus the diagonal of the attack matrix.
         in_flow: Sum over the other classes of the share that arrives from there.
+        net_flow: `in_flow` minus `out_flow`; positive for a class that attracts.
         concentration: 1 minus the normalised entropy of where leavers go; 1 = one target.
         top_target: Name of the class that takes most of the leavers.
         top_share: Share of the class that goes there.
@@ -26,8 +28,10 @@ class ClassRobustness(Result):
     samples: int
     clean: Share
     robust: Share
+    boundary_error: float | None
     out_flow: float | None
     in_flow: float | None
+    net_flow: float | None
     concentration: float | None
     top_target: str | None
     top_share: float | None
@@ -46,8 +50,10 @@ class Analysis(Result):
         undefined_classes: Names of the classes without samples.
         success_rate: Eq. 1, over all samples.
         success_rate_over_correct: Over the samples that were right before the attack.
-        symmetry: Tolerance as text -> ratio of symmetric pairs (Table 1), with its null.
-        correlation: corr(M_ij, M_ji) over the off-diagonal entries, with its null.
+        symmetry: Tolerance as text -> ratio of symmetric pairs (Table 1), with its null;
+            empty where fewer than two classes have samples.
+        correlation: Pearson correlation of M_ij with M_ji over i != j, with its null.
+        rank_correlation: The same of their ranks (Spearman).
         maximum_symmetry_pairs: Mutual top targets within `tolerance` (Def. 2, in words).
         literal_pairs: Pairs of Eq. 5 as printed.
         tolerance: Largest difference of a symmetric pair, in shares.
@@ -55,11 +61,13 @@ class Analysis(Result):
         weights_reason: Where the class weights came from, or why there are none.
         mantel: Rank correlation of Eq. 6 with the symmetrised attack matrix.
         per_class: One entry for each class.
-        worst_class: Name of the class with the lowest robust accuracy.
+        worst_class: Name of the class with the lowest robust accuracy; of equals the first.
+        best_class: Name of the class with the highest.
         class_gap: Best minus worst robust accuracy of a class.
         class_std: Population standard deviation of robust accuracy over classes.
+        class_cv: `class_std` divided by the mean over classes.
         symmetry_index: 1 - |M - M^T| / |M + M^T|, Frobenius norms off the diagonal.
-        bowker: Bowker's test of symmetry of `counts`.
+        bowker: Bowker's test of `counts`: a small p speaks against symmetry.
         seed: Seed of the permutations.
     """
 
@@ -73,6 +81,7 @@ class Analysis(Result):
     success_rate_over_correct: Share
     symmetry: dict[str, Statistic]
     correlation: Statistic | None
+    rank_correlation: Statistic | None
     maximum_symmetry_pairs: Pairs
     literal_pairs: Pairs
     tolerance: float
@@ -80,27 +89,39 @@ class Analysis(Result):
     weights_reason: str
     mantel: Statistic | None
     per_class: list[ClassRobustness]
-    worst_class: str | None
-    class_gap: float | None
-    class_std: float | None
+    worst_class: str
+    best_class: str
+    class_gap: float
+    class_std: float
+    class_cv: float | None
     symmetry_index: float | None
     bowker: Statistic | None
     seed: int
 
     def symmetry_ratio(self, tolerance: float) -> float:
-        """Share of class pairs with |M_ij - M_ji| < tolerance, for a tolerance analysed."""
+        """Share of class pairs with |M_ij - M_ji| < tolerance.
+
+        Raises:
+            InputError: If this tolerance was not analysed.
+        """
         try:
             return self.symmetry[f"{tolerance:g}"].value
         except KeyError:
+            known = ", ".join(self.symmetry) or "none: it takes two classes with samples"
             raise InputError(
-                f"tolerance {tolerance:g} was not analysed, only {', '.join(self.symmetry)}"
+                f"no ratio at tolerance {tolerance:g}; analysed: {known}"
             ) from None
 
     @property
     def significance(self) -> dict[str, float]:
         """p-value of every statistic that has one, uncorrected for their number."""
         named = {f"symmetry_ratio {name}": entry for name, entry in self.symmetry.items()}
-        named |= {"correlation": self.correlation, "mantel": self.mantel, "bowker": self.bowker}
+        named |= {
+            "correlation": self.correlation,
+            "rank_correlation": self.rank_correlation,
+            "mantel": self.mantel,
+            "bowker": self.bowker,
+        }
         return {name: entry.p for name, entry in named.items() if entry is not None}
 
     def rows(self) -> list[dict[str, Any]]:

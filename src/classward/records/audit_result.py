@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from classward.records.analysis_result import Analysis
-from classward.records.result import Matrix, Pairs, Result, result
+from classward.records.result import Matrix, Pairs, Passes, Result, result
 
 Verdict = Literal["sound", "suspect", "unsound"]
 
@@ -23,19 +23,6 @@ class Check(Result):
     passed: bool
     evidence: str
     otherwise: Literal["suspect", "unsound"]
-
-
-@result
-class Passes(Result):
-    """Cost in images through the network.
-
-    Attributes:
-        forward: Images sent forward.
-        backward: Images whose input gradient was taken.
-    """
-
-    forward: int
-    backward: int
 
 
 @result

@@ -113,3 +113,31 @@ class Statistic(Result):
     p: float
     null_draws: int
     null_name: str
+
+
+@result
+class Passes(Result):
+    """Cost in images through the network.
+
+    Attributes:
+        forward: Images sent forward.
+        backward: Images whose input gradient was taken.
+    """
+
+    forward: int
+    backward: int
+
+
+@result
+class GradientCounts(Result):
+    """Input gradients that an attack was given.
+
+    Attributes:
+        taken: Images whose gradient was taken, counted once a step.
+        zero: Those whose gradient was exactly 0 in every pixel.
+        not_finite: Those with a NaN or an infinity.
+    """
+
+    taken: int
+    zero: int
+    not_finite: int

@@ -1,0 +1,300 @@
+"""Attacks propose, this disposes: runs one attack and writes the record.
+
+Success is decided here alone, by a fresh float32 forward pass of the classifier itself in eval
+mode; every batch is checked (`invariants`), whoever wrote the attack. Samples are taken in the
+order of their ids, in shards of 4,096 and batches of `batch_size`, so a record does not depend
+on the order of the data, on interruptions, or on who ran which shard.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from classward.core.errors import InputError
+from classward.core.randomness import SampleRandom
+from classward.core.types import Attack, Images, SampleLoss
+from classward.data.split import Split
+from classward.evaluation.invariants import (
+    check_adversarial,
+    check_untouched,
+    fingerprint,
+    without_failures,
+)
+from classward.evaluation.judge import Judge, Model, judging
+from classward.evaluation.oracle import CountingOracle
+from classward.evaluation.request import check_request, settings_of
+from classward.evaluation.watched import Watched
+from classward.models.twin import make_twin
+from classward.records.record import (
+    SHARD,
+    Record,
+    assemble,
+    note_seconds,
+    read_shard,
+    shard_count,
+    write_shard,
+)
+from classward.records.result import Passes
+from classward.records.run_folder import RunFolder
+
+Progress = Callable[[int, int], None]  # samples done, samples in all
+
+
+def run_attack(
+    model: Model,
+    attack: Attack,
+    data: Split,
+    *,
+    gradient_model: Model | None = None,
+    loss: SampleLoss | None = None,
+    targets: Tensor | None = None,
+    until: Literal["first_success"] | None = None,
+    ingredients: Mapping[str, Any] | None = None,
+    restarts: int = 1,
+    seed: int = 0,
+    batch_size: int = 128,
+    device: str = "cpu",
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    save_images: bool = False,
+    progress: Progress | None = None,
+) -> Record:
+    """Attack every sample of `data` and record what the classifier says before and after.
+
+    Args:
+        model: Images in [0, 1] to logits; judged in eval mode, left as it was.
+        attack: The attack.
+        data: The samples.
+        gradient_model: What the attack differentiates; by default the model with its batch
+            norm folded where that is exact, else the model itself.
+        loss: What the attack climbs; its own by default.
+        targets: The class each sample is to reach, in the order of `data`.
+        until: "first_success" stops a sample at its first confirmed success, for robust
+            accuracy alone; by default the final iterate is recorded.
+        ingredients: What `attack.needs` names.
+        restarts: Runs of a random attack; each goes on with the survivors.
+        seed: Seed of the run.
+        batch_size: Images at once.
+        device: A torch device.
+        out: Folder for the record; in memory by default.
+        resume: Go on with the record in `out`.
+        overwrite: Replace the run in `out`.
+        save_images: Keep the adversarial images.
+        progress: Called after each batch.
+
+    Raises:
+        InputError: If model, data and options do not fit each other.
+        InvariantError: If the attack breaks a promise.
+    """
+    check_request(attack, ingredients or {}, restarts, batch_size, targets, data)
+    order = data.ids.argsort()
+    data, targets = data.select(order), None if targets is None else targets[order]
+    with judging(model, device):
+        judge = Judge(model, data, device)
+        differentiated, reason = _gradient_model(judge, attack, gradient_model)
+        run = _Run(
+            judge=judge,
+            attack=attack,
+            gradient_model=differentiated,
+            loss=loss,
+            targets=targets,
+            until=until,
+            ingredients=dict(ingredients or {}),
+            restarts=restarts,
+            seed=seed,
+            batch_size=batch_size,
+            save_images=save_images,
+        )
+        settings = settings_of(run, reason)
+        opened = (
+            nullcontext(None)
+            if out is None
+            else RunFolder.create(out, "attack", settings, resume=resume, overwrite=overwrite)
+        )
+        with opened as folder:
+            shards = [run.shard(i, folder, progress) for i in range(shard_count(len(data)))]
+            return assemble(shards, settings)
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """One attack with everything it is given."""
+
+    judge: Judge
+    attack: Attack
+    gradient_model: Model
+    loss: SampleLoss | None
+    targets: Tensor | None
+    until: Literal["first_success"] | None
+    ingredients: dict[str, Any]
+    restarts: int
+    seed: int
+    batch_size: int
+    save_images: bool
+
+    def shard(
+        self, index: int, folder: RunFolder | None, progress: Progress | None
+    ) -> dict[str, Any]:
+        """Columns and counts of one shard: read if it was committed, else made."""
+        samples = len(self.judge.data)
+        first, last = index * SHARD, min((index + 1) * SHARD, samples)
+        tell = progress or (lambda done, total: None)
+        if folder is not None and (committed := read_shard(folder, index)) is not None:
+            tell(last, samples)
+            return committed
+        started, self.judge.asked, watched = (
+            time.perf_counter(),
+            0,
+            Watched(self.gradient_model),
+        )
+        rows: list[dict[str, Tensor]] = []
+        for start in range(first, last, self.batch_size):
+            stop = min(start + self.batch_size, last)
+            rows.append(self._batch(torch.arange(start, stop), watched))
+            tell(stop, samples)
+        columns = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        passes = Passes(forward=watched.forward + self.judge.asked, backward=watched.backward)
+        counts = {"passes": passes, "gradients": watched.gradients}
+        seconds = time.perf_counter() - started
+        if folder is not None:
+            write_shard(folder, index, columns, counts)
+            note_seconds(folder, index, seconds)
+        return columns | counts | {"seconds": seconds}
+
+    def _batch(self, positions: Tensor, watched: Watched) -> dict[str, Tensor]:
+        images, labels, ids = self.judge.batch(positions)
+        aims = None if self.targets is None else self.targets[positions].to(images.device)
+        clean = self.judge.logits(images, ids)
+        best = _Best(images, clean)
+        for restart in range(self.restarts):
+            where = best.going.nonzero().flatten()
+            if len(where) == 0:
+                break
+            part = _Part(
+                self,
+                watched,
+                images[where],
+                labels[where],
+                ids[where.cpu()],
+                None if aims is None else aims[where],
+            )
+            best.take(where, part, part.attack(restart), first=restart == 0)
+        columns = {"ids": ids, "labels": labels} | best.columns(images, clean)
+        if self.save_images:
+            columns["images"] = best.images
+        return {name: rows.cpu() for name, rows in columns.items()}
+
+
+class _Best:
+    """What is kept of a batch over the restarts: the first run, then successes alone."""
+
+    def __init__(self, images: Images, clean: Tensor) -> None:
+        count = len(images)
+        self.images, self.logits = images.clone(), clean.clone()
+        self.going = torch.ones(count, dtype=torch.bool, device=images.device)
+        self.failed = torch.zeros(count, dtype=torch.bool, device=images.device)
+        self.first_success = torch.full((count,), -1, device=images.device)
+        self.queries = torch.zeros(count, dtype=torch.int64, device=images.device)
+
+    def take(self, where: Tensor, part: "_Part", made: Images, *, first: bool) -> None:
+        """Judge the images that `part` made of the samples at `where`, and keep what counts."""
+        logits = part.run.judge.logits(made, part.ids)
+        won = part.success(logits) & ~part.failed
+        kept = torch.ones_like(won) if first else won
+        self.images[where[kept]], self.logits[where[kept]] = made[kept], logits[kept]
+        self.failed[where[kept]] = part.failed[kept]
+        self.first_success[where[won]] = part.first_success[won]
+        self.queries[where] += part.queries
+        self.going[where[won]] = False
+
+    def columns(self, images: Images, clean: Tensor) -> dict[str, Tensor]:
+        """Columns of the record."""
+        change = (self.images - images).flatten(1)
+        return {
+            "clean_predictions": clean.argmax(dim=1),
+            "predictions": self.logits.argmax(dim=1),
+            "success": ~self.going,
+            "failed": self.failed,
+            "first_success": self.first_success,
+            "clean_logits": clean,
+            "adversarial_logits": self.logits,
+            "linf": change.abs().amax(dim=1),
+            "l2": change.norm(dim=1),
+            "queries": self.queries,
+        }
+
+
+class _Part:
+    """One call of the attack: some samples of a batch, what it may ask, what it must keep."""
+
+    def __init__(
+        self,
+        run: _Run,
+        watched: Watched,
+        images: Images,
+        labels: Tensor,
+        ids: Tensor,
+        aims: Tensor | None,
+    ) -> None:
+        self.run, self.watched, self.aims = run, watched, aims
+        self.images, self.labels, self.ids = images, labels, ids
+        self.first_success = torch.full((len(ids),), -1, device=images.device)
+        self.queries = torch.zeros(len(ids), dtype=torch.int64, device=images.device)
+        self.failed = torch.zeros(len(ids), dtype=torch.bool, device=images.device)
+
+    def attack(self, restart: int) -> Images:
+        """Run the attack; every promise checked."""
+        run, attack, model = self.run, self.run.attack, self.run.judge.model
+        self.watched.calls = 0
+        oracle = _oracle(attack, self.watched, len(self.ids))
+        before, kept = fingerprint(model), self.images.clone()
+        made = attack(
+            self.watched if oracle is None else oracle,
+            self.images,
+            self.labels,
+            rng=SampleRandom(run.seed, type(attack).__name__, self.ids, restart),
+            targets=self.aims,
+            loss=run.loss,
+            until=self._until if run.until == "first_success" else None,
+            **run.ingredients,
+        )
+        check_untouched(attack, before, fingerprint(model), torch.equal(kept, self.images))
+        if oracle is not None:
+            self.queries = oracle.spent.to(self.images.device)
+        made, self.failed = without_failures(attack, made, self.images)
+        check_adversarial(attack, made, self.images, self.ids)
+        return made.detach()
+
+    def success(self, logits: Tensor, where: Tensor | slice = slice(None)) -> Tensor:
+        """Off the label or, with targets, on them."""
+        said = logits.argmax(dim=1)
+        return said != self.labels[where] if self.aims is None else said == self.aims[where]
+
+    def _until(self, candidates: Tensor, where: Tensor) -> Tensor:
+        done = self.success(self.run.judge.logits(candidates, self.ids[where.cpu()]), where)
+        self.first_success[where[done]] = self.watched.calls - 1
+        return done
+
+
+def _oracle(attack: Attack, model: Watched, samples: int) -> CountingOracle | None:
+    if attack.access == "gradient":
+        return None
+    budget = getattr(attack, "queries", None)
+    if not isinstance(budget, int):
+        raise InputError(f"{type(attack).__name__} asks an oracle but has no option `queries`")
+    return CountingOracle(model, samples, budget, decisions=attack.access == "decisions")
+
+
+def _gradient_model(judge: Judge, attack: Attack, given: Model | None) -> tuple[Model, str]:
+    if attack.access != "gradient":
+        return judge.model, "none: asked through a counting oracle"
+    if given is not None:
+        return given, "given by the caller"
+    return make_twin(judge.model, judge.probe)

@@ -1,0 +1,285 @@
+"""The one place that writes to disk: atomic files, a lock, digests.
+
+A run folder holds `manifest.json` (what was asked: kind, settings, versions) and the files of
+the run. A file is either whole or absent, whatever is killed and whenever: it is written beside
+its place, flushed to the disk, and renamed.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from classward.core.errors import InputError, SystemFaultError
+
+SCHEMA = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+TEMPORARY = ".partial"
+
+
+def atomic_write(path: str | Path, data: bytes) -> None:
+    """Write `data` so that `path` holds either all of it or what it held before.
+
+    Raises:
+        SystemFaultError: If the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        try:
+            with open(partial, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+            _sync(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise _fault(error, path, len(data)) from None
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(value: object) -> str:
+    """SHA-256 of plain JSON values, as hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class RunFolder:
+    """A folder of one run; made by `create` for its writer, by `open` for readers.
+
+    Attributes:
+        path: Where it is.
+        kind: What made it, such as "attack".
+        settings: What was asked, as plain JSON values.
+    """
+
+    def __init__(self, path: Path, kind: str, settings: dict[str, Any]) -> None:
+        self.path, self.kind, self.settings = path, kind, settings
+
+    @classmethod
+    @contextmanager
+    def create(
+        cls,
+        path: str | Path,
+        kind: str,
+        settings: dict[str, Any],
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+    ) -> Iterator["RunFolder"]:
+        """Make or take up a run folder and hold its lock until the block ends.
+
+        Args:
+            path: The folder; parents are made.
+            kind: What the run is.
+            settings: What is asked, plain JSON values; a resumed run must ask the same.
+            resume: Take up what is there.
+            overwrite: Remove what is there, if it is a run.
+
+        Raises:
+            InputError: If the folder is in use, holds something else, or another run.
+            SystemFaultError: If it cannot be made or written.
+        """
+        path = Path(path)
+        settings = json.loads(json.dumps(settings, allow_nan=False))
+        _check_free(path, resume, overwrite)
+        made = _make(path)
+        with _locked(path):
+            try:
+                _sweep(path)
+                if overwrite:
+                    _clear(path)
+                if (path / "manifest.json").exists():
+                    _check_same(path, kind, settings)
+                else:
+                    manifest = {"schema": SCHEMA, "kind": kind, "settings": settings}
+                    atomic_write(path / "manifest.json", _json(manifest))
+            except BaseException:
+                _remove_if_empty(path, made)
+                raise
+            yield cls(path, kind, settings)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """Read a run folder that is there.
+
+        Raises:
+            InputError: If it is none.
+        """
+        manifest = _manifest(Path(path))
+        return cls(Path(path), manifest["kind"], manifest["settings"])
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file of the run, atomically."""
+        atomic_write(self.path / _checked(name), data)
+
+    def write_json(self, name: str, value: object) -> None:
+        """Write plain JSON values, atomically; NaN is refused."""
+        self.write(name, _json(value))
+
+    def read_json(self, name: str) -> Any:
+        """Read what `write_json` wrote.
+
+        Raises:
+            InputError: If the file is absent or damaged.
+        """
+        path = self.path / _checked(name)
+        try:
+            return json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise InputError(f"{path}: not there; the run is not complete") from None
+        except ValueError:
+            raise InputError(f"{path}: damaged, not JSON") from None
+
+
+def next_free(parent: str | Path, stem: str) -> Path:
+    """The first of `parent`/`stem`-1, -2, … that does not exist."""
+    number = 1
+    while (Path(parent) / f"{stem}-{number}").exists():
+        number += 1
+    return Path(parent) / f"{stem}-{number}"
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _checked(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise InputError(f"name {name!r}: use letters, digits, '.', '_' and '-' alone")
+    return name
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((path / "manifest.json").read_bytes())
+        schema = manifest["schema"]
+    except FileNotFoundError:
+        raise InputError(f"{path}: not a run folder (no manifest.json in it)") from None
+    except NotADirectoryError:
+        raise InputError(f"{path}: a file, expected a run folder") from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path / 'manifest.json'}: damaged, not a manifest") from None
+    if schema != SCHEMA:
+        raise InputError(f"{path}: run of schema {schema}, this version reads {SCHEMA}")
+    return manifest
+
+
+def _check_free(path: Path, resume: bool, overwrite: bool) -> None:
+    if resume and overwrite:
+        raise InputError("resume and overwrite exclude each other: give one of them")
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: a file, expected a folder for the run")
+    try:
+        content = path.is_dir() and any(entry.name != ".lock" for entry in path.iterdir())
+    except OSError as error:
+        raise _fault(error, path, 0) from None
+    if not content:
+        return
+    if not (path / "manifest.json").exists() and any(
+        not entry.name.endswith(TEMPORARY) and entry.name != ".lock" for entry in path.iterdir()
+    ):
+        raise InputError(f"{path}: holds files that are not of a run; choose another folder")
+    if (path / "manifest.json").exists() and not (resume or overwrite):
+        raise InputError(f"{path}: holds a run; pass --resume to go on or --overwrite")
+
+
+def _check_same(path: Path, kind: str, settings: dict[str, Any]) -> None:
+    there = _manifest(path)
+    if there["kind"] != kind:
+        raise InputError(f"{path}: a run of '{there['kind']}', cannot go on as '{kind}'")
+    for name in sorted(there["settings"].keys() | settings.keys()):
+        old, new = there["settings"].get(name), settings.get(name)
+        if old != new:
+            raise InputError(
+                f"{path}: cannot resume, its {name} is {_short(old)}, now {_short(new)}"
+            )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _make(path: Path) -> Path | None:
+    """Make the folder; return the topmost folder that was made, None if it was there."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _fault(error, path, 0) from None
+    return missing[-1] if missing else None
+
+
+def _remove_if_empty(path: Path, topmost: Path | None) -> None:
+    if topmost is None or any(entry.name != ".lock" for entry in path.iterdir()):
+        return
+    (path / ".lock").unlink(missing_ok=True)
+    for folder in (path, *path.parents):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        if folder == topmost:
+            return
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        descriptor = os.open(path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+    except OSError as error:
+        raise _fault(error, path, 0) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise InputError(f"{path}: in use by another process; wait or choose another") from None
+    finally:
+        os.close(descriptor)  # frees the lock, as the end of the process does
+
+
+def _sweep(path: Path) -> None:
+    for leftover in path.rglob(f".*{TEMPORARY}"):
+        leftover.unlink(missing_ok=True)
+
+
+def _clear(path: Path) -> None:
+    for entry in path.iterdir():
+        if entry.name == ".lock":
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fault(error: OSError, path: Path, size: int) -> SystemFaultError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
+        return SystemFaultError(f"{path}: disk full ({size} bytes needed, {free} free)")
+    return SystemFaultError(f"{path}: {error.strerror or error}")
