@@ -1,0 +1,55 @@
+"""Class-level adversarial robustness of image classifiers.
+
+Which class falls to which under attack, can that number be trusted, and what can be done? Every
+name below is imported when it is first used, so that `import classward` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from classward.analysis.analyze import analyze as analyze
+    from classward.core.balls import L2 as L2
+    from classward.core.balls import Linf as Linf
+    from classward.correction.corrector import Corrector as Corrector
+    from classward.data.load import load_data as load_data
+    from classward.data.split import Split as Split
+    from classward.evaluation.adaptive import correction_table as correction_table
+    from classward.evaluation.audit import audit as audit
+    from classward.evaluation.run_attack import run_attack as run_attack
+    from classward.evaluation.transfer import transfer_table as transfer_table
+    from classward.models.corrected import Corrected as Corrected
+    from classward.models.load import load_model as load_model
+    from classward.records.record import Record as Record
+    from classward.reporting.page import render as render
+    from classward.training.schedule import Recipe as Recipe
+    from classward.training.train import train as train
+
+_WHERE = {
+    "Corrected": "models.corrected",
+    "Corrector": "correction.corrector",
+    "L2": "core.balls",
+    "Linf": "core.balls",
+    "Recipe": "training.schedule",
+    "Record": "records.record",
+    "Split": "data.split",
+    "analyze": "analysis.analyze",
+    "audit": "evaluation.audit",
+    "correction_table": "evaluation.adaptive",
+    "load_data": "data.load",
+    "load_model": "models.load",
+    "render": "reporting.page",
+    "run_attack": "evaluation.run_attack",
+    "train": "training.train",
+    "transfer_table": "evaluation.transfer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'classward' has no attribute {name!r}")
+    return getattr(import_module(f"classward.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_WHERE])

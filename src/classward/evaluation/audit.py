@@ -19,12 +19,14 @@ from classward.core.losses import cross_entropy, margin
 from classward.core.types import Attack, SampleLoss
 from classward.data.split import Split
 from classward.evaluation import verdict as checks_of
+from classward.evaluation.examples import pair_examples
 from classward.evaluation.judge import Judge, Model, judging
 from classward.evaluation.request import versions
 from classward.evaluation.run_attack import run_attack
 from classward.models.class_weights import class_weights
 from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit, Check, ClassAccuracy, RatioAndP
+from classward.records.examples import write_examples
 from classward.records.record import Record
 from classward.records.result import Matrix, Passes
 from classward.records.run_folder import RunFolder
@@ -158,6 +160,12 @@ def audit(
         )
         audited = _result(records, planned, checks, analysis, settings)
         if folder is not None:
+            head = planned[HEADLINE]
+            pairs = analysis.maximum_symmetry_pairs
+            examples = pair_examples(
+                model, data, records[HEADLINE], head.attack, head.loss, pairs, device=device
+            )
+            write_examples(folder, examples)
             folder.write("result.json", dump(audited).encode())
     return audited
 

@@ -64,6 +64,27 @@ class CorrectionTable(Result):
             for row in self.gray_box
         ]
 
+    def label_leak(self) -> dict[str, float | None]:
+        """Attack -> gray-box minus clean accuracy, where the bare classifier erred when clean.
+
+        Above 0 the attack, which is told the label, has told the corrector. Undefined where the
+        bare classifier made no error.
+        """
+        clean = _unselected(self.clean_corrected, self.clean_selected)
+        attacked = {
+            row.attack: _unselected(row.gray_box, row.gray_box_selected)
+            for row in self.gray_box
+        }
+        return {
+            name: None if share is None or clean is None else share - clean
+            for name, share in attacked.items()
+        }
+
+
+def _unselected(every: Share, selected: Share) -> float | None:
+    total = every.total - selected.total
+    return (every.count - selected.count) / total if total else None
+
 
 @result
 class TransferTable(Result):

@@ -1,0 +1,44 @@
+# `make demo` and `make test` do everything on a machine with Python >= 3.11 and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# One process for each core, each with one thread: small networks gain nothing from more.
+WORKERS ?= 2
+
+.PHONY: demo test slow check fmt bench docs clean
+
+demo: $(INSTALLED)
+	$(BIN)/classward demo --out demo --overwrite
+
+test: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+slow: $(INSTALLED)
+	$(BIN)/pytest -m slow
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check src tests examples
+	$(BIN)/ruff check src tests examples
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+fmt: $(INSTALLED)
+	$(BIN)/ruff format src tests examples
+	$(BIN)/ruff check --fix src tests examples
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/audit_cost.py
+
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet mkdocs-material "mkdocstrings[python]"
+	$(BIN)/mkdocs build --strict
+
+$(INSTALLED): pyproject.toml constraints-cpu.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints-cpu.txt --editable . --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,123 @@
+"""`classward correct`: fit, judge and apply a corrector of logits."""
+
+import io
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import typer
+
+from classward.cli import options
+from classward.cli.screen import progress, say, show
+from classward.core.errors import InputError
+from classward.correction.corrector import Corrector
+from classward.evaluation.adaptive import correction_table
+from classward.records.run_folder import RunFolder, atomic_write
+from classward.records.saved import dump
+from classward.reporting.page import render
+from classward.reporting.summary import text_summary
+
+app = typer.Typer(help="Correct attacked predictions from logits alone.", no_args_is_help=True)
+File = Annotated[Path, typer.Argument(help="A corrector that `correct fit` wrote.")]
+
+
+@app.command()
+def fit(
+    runs: Annotated[list[Path], typer.Argument(help="Attack records of training images.")],
+    out: Annotated[Path, typer.Option(help="File of the corrector.")] = Path(
+        "corrector.safetensors"
+    ),
+    preset: Annotated[
+        Literal["paper", "small"],
+        typer.Option(help="paper presupposes a million samples, small a few thousand."),
+    ] = "small",
+    set_: options.Set = None,
+    seed: options.Seed = 0,
+    overwrite: options.Overwrite = False,
+) -> int:
+    """Fit a corrector on attack records."""
+    if out.exists() and not overwrite:
+        raise InputError(f"{out}: is there already; pass --overwrite or another --out")
+    made = Corrector.small if preset == "small" else Corrector
+    corrector = made(**{"seed": seed} | options.settings(set_))
+    records = [options.record_of(run) for run in runs]
+    with progress() as tell:
+        corrector.fit_records(records, progress=lambda done, all_: tell("epochs", done, all_))
+    corrector.save(out)
+    say(f"corrector: {out}, fitted on {sum(map(len, records))} rows of {len(records)} records")
+    return 0
+
+
+@app.command()
+@options.shared
+def evaluate(
+    given: options.Common,
+    *,
+    file: File,
+    records: Annotated[
+        list[Path], typer.Option("--record", help="Record of an attack on the bare model.")
+    ],
+    eps: options.Eps = "8/255",
+    norm: options.Norm = "linf",
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the adaptive attacks.")] = 50,
+) -> int:
+    """Three columns: no defense, gray-box on the records, and the adaptive attacker."""
+    corrector, read = (
+        Corrector.load(file),
+        {run.name: options.record_of(run) for run in records},
+    )
+    data = given.samples_of("test")
+    model, folder, radius = (
+        given.network(data),
+        given.folder("correct"),
+        options.radius(eps, norm),
+    )
+    settings = {
+        "corrector": str(file),
+        "model": given.name,
+        "data": data.name,
+        "samples": len(data),
+        "records": list(read),
+        "eps": radius,
+        "norm": norm,
+        "steps": steps,
+        "seed": given.seed,
+    }
+    with (
+        RunFolder.create(
+            folder, "correction", settings, resume=given.resume, overwrite=given.overwrite
+        ) as run,
+        progress() as tell,
+    ):
+        table = correction_table(
+            model, corrector, data, read, eps=radius, norm=norm, steps=steps, progress=tell,
+            **given.run,
+        )  # fmt: skip
+        run.write("result.json", dump(table).encode())
+        render(table, folder / "report.html")
+    show(table.to_dict(), text_summary(table), as_json=given.as_json)
+    say(f"report: {folder / 'report.html'}")
+    return 0
+
+
+@app.command()
+def apply(
+    file: File,
+    logits: Annotated[Path, typer.Argument(help="A .npy file of logits, n x k.")],
+    out: Annotated[Path, typer.Option(help="Corrected logits, .npy.")] = Path("corrected.npy"),
+    overwrite: options.Overwrite = False,
+) -> int:
+    """Correct logits from a file."""
+    if out.exists() and not overwrite:
+        raise InputError(f"{out}: is there already; pass --overwrite or another --out")
+    corrector = Corrector.load(file)
+    try:
+        rows = np.load(logits, allow_pickle=False)
+    except (ValueError, EOFError):
+        raise InputError(f"{logits}: not a .npy file of numbers") from None
+    corrected, buffer = corrector.transform(rows), io.BytesIO()
+    np.save(buffer, corrected, allow_pickle=False)
+    atomic_write(out, buffer.getvalue())
+    changed = (corrected.argmax(axis=1) != rows.argmax(axis=1)).mean()
+    say(f"corrected: {out}, {len(rows)} rows, {changed:.1%} of the predictions changed")
+    return 0

@@ -1,0 +1,105 @@
+"""The command line: parses, calls one public function, prints; exit codes in one place.
+
+0 ok, 1 a gate failed, 2 bad input, 3 environment, 4 unsound, 5 an invariant broken, 130
+interrupted.
+"""
+
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import version as installed
+from pkgutil import iter_modules
+from typing import Annotated, Any
+
+import typer
+
+import classward.cli as folder
+from classward.cli.screen import say
+from classward.core.errors import ClasswardError, SystemFaultError
+
+TOOLS = {"main", "options", "screen"}  # modules of this package that are no command
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"classward {installed('classward')}")
+        raise typer.Exit
+
+
+@app.callback()
+def classward(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Class-level adversarial robustness: which class falls to which, and can it be trusted."""
+
+
+def commands() -> list[str]:
+    """Names of the commands: the modules of this package."""
+    return [m.name for m in iter_modules(folder.__path__) if m.name not in TOOLS]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; every error is one line on standard error.
+
+    `CLASSWARD_DEBUG=1` shows where an error came from.
+    """
+    try:
+        return int(_app(arguments)(arguments, standalone_mode=False) or 0)
+    except Exception as error:
+        if os.environ.get("CLASSWARD_DEBUG"):
+            raise
+        code, text = _told(error)
+        say(f"classward: {text}")
+        return code
+    except KeyboardInterrupt:
+        say("classward: interrupted; the same command with --resume goes on")
+        return 130
+
+
+def _app(arguments: list[str]) -> typer.Typer:
+    """The app with its commands; only the one asked for is imported."""
+    app.registered_commands.clear()
+    app.registered_groups.clear()
+    wanted = [name for name in commands() if name in arguments[:1]] or commands()
+    for name in wanted:
+        module = import_module(f"{folder.__name__}.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    """Exit code and one line."""
+    if hasattr(error, "format_message"):  # what typer found wrong with the arguments
+        return 2, _one_line(error.format_message())
+    if isinstance(error, ClasswardError):
+        return error.exit_code, _one_line(str(error))
+    if isinstance(error, MemoryError):
+        return 3, "out of memory; use fewer samples or a smaller --batch-size"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return SystemFaultError.exit_code, f"{where}{error.strerror or error}"
+    if isinstance(error, ValueError):
+        return 2, _one_line(str(error))
+    where = "CLASSWARD_DEBUG=1 shows where"
+    return 5, _one_line(f"internal error, {type(error).__name__}: {error}; {where}")
+
+
+def _one_line(text: Any) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,206 @@
+"""Options that commands share, each defined once, and what they stand for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+import typer
+
+from classward.core.balls import ball
+from classward.core.errors import InputError
+from classward.core.methods import make, read_option
+from classward.core.options import read_fraction
+from classward.data.load import load_data
+from classward.data.split import Split
+from classward.evaluation.audit import HEADLINE
+from classward.models.load import load_model
+from classward.records.record import Record
+from classward.records.run_folder import RunFolder, next_free
+
+Model = Annotated[
+    str,
+    typer.Option(help="Built-in name, torchvision:NAME, timm:NAME or FILE.py:FUNCTION."),
+]
+Weights = Annotated[
+    Path | None, typer.Option(help="A .safetensors or .pt file, or a training run.")
+]
+Mean = Annotated[
+    str | None, typer.Option(help="Input mean, one number for each channel: .5,.5,.5")
+]
+Std = Annotated[str | None, typer.Option(help="Input deviation, one for each channel.")]
+CorrectorFile = Annotated[
+    Path | None, typer.Option("--corrector", help="Put this corrector behind the model.")
+]
+Data = Annotated[
+    str,
+    typer.Option(help="Built-in name, folder of class folders, .npz or FILE.py:FUNCTION."),
+]
+SplitName = Annotated[
+    str | None, typer.Option("--split", help="Part of the data set: train or test.")
+]
+DataRoot = Annotated[Path | None, typer.Option(help="Where data files are.")]
+Samples = Annotated[
+    str | None, typer.Option(help="N images, equally many of each class, or first:N.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+Precision = Annotated[str, typer.Option(help="exact: float32.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images at once.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the run; runs/… by default.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Eps = Annotated[str, typer.Option(help="Radius in pixel units, such as 8/255.")]
+Norm = Annotated[Literal["linf", "l2"], typer.Option(help="Norm of the ball.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="An option of the method: key=value.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """The options of every command that works on a model and data; see `shared`."""
+
+    model: Model
+    data: Data
+    weights: Weights = None
+    mean: Mean = None
+    std: Std = None
+    corrector: CorrectorFile = None
+    split: SplitName = None
+    data_root: DataRoot = None
+    samples: Samples = None
+    seed: Seed = 0
+    device: Device = "cpu"
+    precision: Precision = "exact"
+    batch_size: BatchSize = 128
+    out: Out = None
+    overwrite: Overwrite = False
+    resume: Resume = False
+    as_json: AsJson = False
+
+    def check(self) -> None:
+        """Refuse at once what needs no file to be seen wrong."""
+        checked_device(self.device)
+        if self.precision != "exact":
+            raise InputError(f"--precision {self.precision}: only 'exact' (float32) is there")
+        if self.resume and self.out is None:
+            raise InputError("--resume needs --out, the run to go on with")
+
+    def samples_of(self, split: str) -> Split:
+        """The data, of `--split` or else of this part."""
+        root = self.data_root
+        return load_data(self.data, split=self.split or split, samples=self.samples, root=root)
+
+    def network(self, data: Split) -> Any:
+        """The classifier, with the corrector behind it if one was named."""
+        channels, height, _ = data.shape
+        network = load_model(
+            self.model,
+            weights=self.weights,
+            classes=data.classes,
+            mean=numbers(self.mean, "--mean"),
+            std=numbers(self.std, "--std"),
+            channels=channels,
+            size=height,
+            seed=self.seed,
+        )
+        if self.corrector is None:
+            return network
+        from classward.correction.corrector import Corrector
+        from classward.models.corrected import Corrected
+
+        return Corrected(network, Corrector.load(self.corrector).network_)
+
+    @property
+    def name(self) -> str:
+        """The model as it was named."""
+        name = self.model if self.weights is None else f"{self.model} ({self.weights.name})"
+        return name if self.corrector is None else f"{name} + {self.corrector.name}"
+
+    def folder(self, command: str) -> Path:
+        """Where the run goes: `--out`, or the next free folder below runs/."""
+        return self.out or next_free("runs", command)
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """The arguments every evaluation takes from here."""
+        return {"seed": self.seed, "batch_size": self.batch_size, "device": self.device}
+
+
+def shared(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command, whose first argument is a `Common`, the options of `Common`."""
+    _, *own = signature(command).parameters.values()
+    common = list(signature(Common).parameters.values())
+
+    @wraps(command)
+    def with_common(**given: Any) -> int:
+        rest = {key: given.pop(key) for key in [parameter.name for parameter in own]}
+        asked = Common(**given)
+        asked.check()
+        return command(asked, **rest)
+
+    only_named = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*common, *own)]
+    with_common.__signature__ = signature(command).replace(parameters=only_named)  # type: ignore[attr-defined]
+    with_common.__annotations__ = {p.name: p.annotation for p in only_named}
+    return with_common
+
+
+def numbers(text: str | None, option: str) -> list[float] | None:
+    """Numbers separated by commas."""
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{option} {text!r}: expected numbers like 0.5,0.5,0.5") from None
+
+
+def radius(text: str, norm: str) -> float:
+    """The radius an `--eps` stands for, as the ball of `norm` accepts it."""
+    if "," in text:
+        raise InputError(f"--eps {text!r}: one radius, such as 8/255")
+    try:
+        value = read_fraction(text)
+    except ValueError as error:
+        raise InputError(f"--eps {text!r}: {error}") from None
+    return ball(norm, value).eps
+
+
+def settings(pairs: list[str] | None) -> dict[str, Any]:
+    """The options that `--set key=value` stands for."""
+    read: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--set {pair!r}: expected key=value, such as steps=50")
+        if key.strip() in read:
+            raise InputError(f"--set {key.strip()} is given twice")
+        read[key.strip()] = read_option(value.strip())
+    return read
+
+
+def method(package: Any, name: str, pairs: list[str] | None, **given: Any) -> Any:
+    """The method of that name with the options of `--set`."""
+    return make(package, name, **{**given, **settings(pairs)})
+
+
+def checked_device(device: str) -> str:
+    """A device that is there."""
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise InputError(f"--device {device!r}: expected cpu, cuda or cuda:N") from None
+    if kind not in {"cpu", "cuda"} or (kind == "cuda" and not torch.cuda.is_available()):
+        raise InputError(f"--device {device}: not available on this machine; use cpu")
+    return device
+
+
+def record_of(run: Path) -> Record:
+    """The record of a run: its own, or the headline attack's of an audit."""
+    folder = RunFolder.open(run)
+    return Record.open(run / HEADLINE if folder.kind == "audit" else run)
