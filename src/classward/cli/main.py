@@ -28,7 +28,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        say(f"classward {installed('classward')}")
+        typer.echo(f"classward {installed('classward')}")
         raise typer.Exit
 
 
@@ -63,7 +63,8 @@ def run(arguments: list[str]) -> int:
         if os.environ.get("CLASSWARD_DEBUG"):
             raise
         code, text = _told(error)
-        say(f"classward: {text}")
+        if text:  # typer has shown its help where there is nothing to say
+            say(f"classward: {text}")
         return code
     except KeyboardInterrupt:
         say("classward: interrupted; the same command with --resume goes on")

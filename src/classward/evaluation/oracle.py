@@ -46,5 +46,5 @@ class CountingOracle:
             )
         self.spent = spent
         with torch.no_grad():
-            logits = self.model(images)
+            logits = self.model(images).detach()
         return logits.argmax(dim=1) if self.decisions else logits

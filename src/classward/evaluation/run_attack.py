@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from classward.core.errors import InputError
+from classward.core.errors import InputError, InvariantError
 from classward.core.randomness import SampleRandom
 from classward.core.types import Attack, Images, SampleLoss
 from classward.data.split import Split
@@ -26,7 +26,7 @@ from classward.evaluation.invariants import (
     fingerprint,
     without_failures,
 )
-from classward.evaluation.judge import Judge, Model, judging
+from classward.evaluation.judge import Judge, Model, judging, model_digest
 from classward.evaluation.oracle import CountingOracle
 from classward.evaluation.request import check_request, settings_of
 from classward.evaluation.watched import Watched
@@ -120,6 +120,8 @@ def run_attack(
         )
         with opened as folder:
             shards = [run.shard(i, folder, progress) for i in range(shard_count(len(data)))]
+            if model_digest(model) != settings["model"]:
+                raise InvariantError(f"{type(attack).__name__} changed the model's weights")
             return assemble(shards, settings)
 
 
@@ -278,7 +280,11 @@ class _Part:
         return said != self.labels[where] if self.aims is None else said == self.aims[where]
 
     def _until(self, candidates: Tensor, where: Tensor) -> Tensor:
-        done = self.success(self.run.judge.logits(candidates, self.ids[where.cpu()]), where)
+        done = candidates.flatten(1).isfinite().all(dim=1)  # of others there is nothing to ask
+        ids = self.ids[where[done].cpu()]
+        done[done.clone()] = self.success(
+            self.run.judge.logits(candidates[done], ids), where[done]
+        )
         self.first_success[where[done]] = self.watched.calls - 1
         return done
 

@@ -1,0 +1,206 @@
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from classward.core.errors import InputError
+from classward.data.load import load_data
+from classward.data.split import Split
+from classward.evaluation.audit import audit, passes_of, plan, worst_case
+from classward.models.load import load_model
+from classward.records.examples import read_examples
+from classward.records.record import Record
+from classward.records.run_folder import RunFolder
+from classward.records.saved import load
+
+KEYS = {
+    *("clean_accuracy", "robust_accuracy", "interval", "samples", "attacks", "per_class"),
+    *("attack_matrix", "symmetry", "maximum_symmetry_pairs", "tolerance", "verdict", "checks"),
+    *("mode", "passes", "seconds"),
+}
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A linear digits classifier, ridge regression in closed form: clean 93 %."""
+    data = load_data("digits", split="train")
+    images = data.batch(torch.arange(len(data))).flatten(1)
+    aims = nn.functional.one_hot(data.labels, 10).float() - 0.1
+    rows = torch.cat([images, torch.ones(len(data), 1)], 1)
+    solved = torch.linalg.solve(rows.T @ rows + torch.eye(65), rows.T @ aims)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).eval()
+    network[1].weight.data, network[1].bias.data = solved[:-1].T.contiguous(), solved[-1]
+    return network
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_data("digits", samples=200)
+
+
+@pytest.fixture(scope="module")
+def audited(model, digits):
+    return audit(model, digits, eps=0.05)
+
+
+def test_has_what_the_command_line_promises(audited):
+    table = json.loads(json.dumps(audited.to_dict(), allow_nan=False))
+    assert table.keys() >= KEYS
+    assert [row.keys() >= {"name", "clean", "robust"} for row in table["per_class"]] == [
+        True
+    ] * 10
+    assert set(table["symmetry"]) == {"0.05", "0.1", "0.2"}
+    assert all(entry.keys() >= {"ratio", "p"} for entry in table["symmetry"].values())
+    assert all(c.keys() >= {"name", "passed", "evidence"} for c in table["checks"])
+    assert table["passes"].keys() == {"forward", "backward"}
+
+
+def test_the_headline_is_the_worst_case(audited):
+    assert audited.robust_accuracy <= min(audited.attacks.values()) <= audited.clean_accuracy
+    low, high = audited.interval
+    assert low <= audited.robust_accuracy <= high
+    assert 0 < audited.robust_accuracy < audited.clean_accuracy
+    assert audited.verdict == "sound", [c for c in audited.checks if not c.passed]
+    mean = sum(row.robust * row.samples for row in audited.per_class) / audited.samples
+    assert mean == pytest.approx(audited.robust_accuracy)
+
+
+def test_the_exact_robust_set_of_a_linear_model_is_found(model, digits):
+    """In closed form: the least margin over the l1 length of the difference of the weights."""
+    weight, bias = model[1].weight.detach(), model[1].bias.detach()
+    images = digits.batch(torch.arange(len(digits))).flatten(1)
+    logits = images @ weight.T + bias
+    own = digits.labels[:, None]
+    eps, robust = 0.05, torch.ones(len(digits), dtype=torch.bool)
+    for k in range(10):
+        push = -(weight[digits.labels] - weight[k]).sign()
+        worst = (images + eps * push).clamp(0, 1)
+        gap = (worst @ weight.T + bias).gather(1, own).squeeze(1) - (
+            worst @ weight[k] + bias[k]
+        )
+        robust &= (gap > 0) | (digits.labels == k)
+    assert (robust <= (logits.argmax(1) == digits.labels)).all()
+    found = audit(model, digits, eps=eps)
+    assert found.robust_accuracy >= robust.double().mean().item() - 1e-9, "no attack beats it"
+    assert found.robust_accuracy <= robust.double().mean().item() + 0.03
+
+
+def test_no_matrix_is_of_an_attack_that_stopped_early(audited):
+    assert set(audited.attacks) == {"fgsm", "pgd", "pgd_margin"}
+    assert set(audited.attack_matrices) == {"fgsm"}
+
+
+def test_costs_no_more_than_was_said(audited):
+    said = passes_of(plan(0.05, "linf"), audited.samples)
+    assert audited.passes.forward <= said.forward
+    assert audited.passes.backward <= said.backward
+
+
+def test_the_run_folder_holds_it_all(tmp_path, model, digits):
+    made = audit(model, digits, eps=0.05, out=tmp_path / "run")
+    folder = RunFolder.open(tmp_path / "run")
+    assert folder.kind == "audit"
+    text = (tmp_path / "run" / "result.json").read_text()
+    assert load(text, "result.json") == made
+    records = {name: Record.open(tmp_path / "run" / name) for name in made.attacks}
+    assert worst_case(records).double().mean().item() == made.robust_accuracy
+    pairs = {(made.classes[i], made.classes[j]) for i, j in made.maximum_symmetry_pairs}
+    for example in read_examples(folder):
+        assert {(example.source, example.target), (example.target, example.source)} & pairs
+        assert example.adversarial_prediction == example.target
+    again = audit(model, digits, eps=0.05, out=tmp_path / "run", resume=True)
+    assert again.robust_accuracy == made.robust_accuracy and again.passes == made.passes
+
+
+def flags(found):
+    return {check.name for check in found.checks if not check.passed}
+
+
+class Broken(nn.Module):
+    def __init__(self, model, how):
+        super().__init__()
+        self.model, self.how = model, how
+
+    def forward(self, images):
+        return self.how(self.model, images)
+
+
+def noisy(model, images):
+    return model(images) + 1e-3 * torch.randn(len(images), 10)
+
+
+def nan_gradient(model, images):
+    return model(images + ((images * 0).abs() ** 0.5))
+
+
+@pytest.mark.parametrize(
+    ("how", "verdict", "flag"),
+    [
+        (lambda m, x: m((x * 8).round() / 8), "unsound", "nonzero_gradients_pgd_margin"),
+        (lambda m, x: m(x.detach()) + 0 * x.sum(), "unsound", "nonzero_gradients_pgd_margin"),
+        (lambda m, x: 1e4 * m(x), "suspect", "nonzero_gradients_pgd"),
+        (nan_gradient, "unsound", "finite_gradients"),
+        (noisy, "unsound", "deterministic"),
+        (lambda m, x: m(x).roll(1, 1), "suspect", "better_than_chance"),
+    ],
+)
+def test_a_defense_that_only_blinds_the_attack_is_not_called_sound(
+    model, digits, how, verdict, flag
+):
+    with torch.random.fork_rng():
+        found = audit(Broken(model, how), digits, eps=0.05)
+    assert (found.verdict, flag in flags(found)) == (verdict, True), found.checks
+
+
+def test_a_model_in_train_mode_is_suspect(model, digits):
+    dropout = nn.Sequential(nn.Dropout(0.5), model).train()
+    found = audit(dropout, digits, eps=0.05)
+    assert (found.verdict, flags(found)) == ("suspect", {"eval_mode"})
+    assert dropout.training
+    dropout[1].eval()
+
+
+def test_a_wrong_normalisation_is_suspect_where_the_clean_accuracy_is_known(model, digits):
+    shifted = Broken(model, lambda m, x: m((x - 0.5) / 0.5))
+    found = audit(shifted, digits, eps=0.05, expect_clean=0.92)
+    assert found.verdict == "suspect" and "expected_clean_accuracy" in flags(found)
+    fine = audit(model, digits, eps=0.05, expect_clean=0.92)
+    assert fine.verdict == "sound"
+
+
+def test_a_class_without_samples_is_undefined_and_named(model, digits):
+    part = digits.select((digits.labels != 3).nonzero().flatten())
+    found = audit(model, part, eps=0.05)
+    assert found.analysis.undefined_classes == ["3"]
+    assert found.attack_matrix[3] == [None] * 10
+    assert (found.per_class[3].robust, found.per_class[3].samples) == (None, 0)
+
+
+@pytest.mark.parametrize("eps", [0.0, 1.0])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_ends_of_the_scale(model, digits, eps, norm):
+    found = audit(model, digits.take(50), eps=eps, norm=norm)
+    if eps == 0:
+        assert found.robust_accuracy == found.clean_accuracy
+    elif norm == "linf":
+        assert found.robust_accuracy == 0
+
+
+def test_two_classes(model, digits):
+    part = digits.select((digits.labels < 2).nonzero().flatten())
+    two = Split(part.batch(torch.arange(len(part))), part.labels, ["zero", "one"])
+    found = audit(Broken(model, lambda m, x: m(x)[:, :2]), two, eps=0.05)
+    assert found.classes == ["zero", "one"] and 0 <= found.robust_accuracy <= 1
+
+
+@pytest.mark.parametrize("wrong", [{"expect_clean": 92.0}, {"eps": 8.0}, {"eps": -0.1}])
+def test_bad_numbers_are_refused(model, digits, wrong):
+    with pytest.raises((InputError, ValueError)) as caught:
+        audit(model, digits, **wrong)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_untrained_network_of_the_command_line_is_no_surprise():
+    found = audit(load_model("small_cnn", seed=3), load_data("digits", samples=50), eps=0.05)
+    assert found.verdict == "suspect" and "better_than_chance" in flags(found)
