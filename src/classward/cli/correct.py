@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
@@ -39,7 +39,8 @@ def fit(
     if out.exists() and not overwrite:
         raise InputError(f"{out}: is there already; pass --overwrite or another --out")
     made = Corrector.small if preset == "small" else Corrector
-    corrector = made(**{"seed": seed} | options.settings(set_))
+    chosen: dict[str, Any] = {"seed": seed} | options.settings(set_)
+    corrector = made(**chosen)
     records = [options.record_of(run) for run in runs]
     with progress() as tell:
         corrector.fit_records(records, progress=lambda done, all_: tell("epochs", done, all_))
@@ -90,9 +91,16 @@ def evaluate(
         progress() as tell,
     ):
         table = correction_table(
-            model, corrector, data, read, eps=radius, norm=norm, steps=steps, progress=tell,
+            model,
+            corrector,
+            data,
+            read,
+            eps=radius,
+            norm=norm,
+            steps=steps,
+            progress=lambda done, total: tell("adaptive", done, total),
             **given.run,
-        )  # fmt: skip
+        )
         run.write("result.json", dump(table).encode())
         render(table, folder / "report.html")
     show(table.to_dict(), text_summary(table), as_json=given.as_json)

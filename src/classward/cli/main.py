@@ -87,8 +87,8 @@ def _app(arguments: list[str]) -> typer.Typer:
 
 def _told(error: Exception) -> tuple[int, str]:
     """Exit code and one line."""
-    if hasattr(error, "format_message"):  # what typer found wrong with the arguments
-        return 2, _one_line(error.format_message())
+    if (message := getattr(error, "format_message", None)) is not None:  # typer's own errors
+        return 2, _one_line(message())
     if isinstance(error, ClasswardError):
         return error.exit_code, _one_line(str(error))
     if isinstance(error, MemoryError):

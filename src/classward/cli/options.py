@@ -13,7 +13,6 @@ import typer
 from classward.core.balls import ball
 from classward.core.errors import InputError
 from classward.core.methods import make, read_option
-from classward.core.options import read_fraction
 from classward.data.load import load_data
 from classward.data.split import Split
 from classward.evaluation.audit import HEADLINE
@@ -165,10 +164,9 @@ def radius(text: str, norm: str) -> float:
     if "," in text:
         raise InputError(f"--eps {text!r}: one radius, such as 8/255")
     try:
-        value = read_fraction(text)
+        return ball(norm, text).eps
     except ValueError as error:
         raise InputError(f"--eps {text!r}: {error}") from None
-    return ball(norm, value).eps
 
 
 def settings(pairs: list[str] | None) -> dict[str, Any]:

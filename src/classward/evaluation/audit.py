@@ -58,13 +58,13 @@ class Planned:
 def plan(eps: float, norm: str) -> dict[str, Planned]:
     """The attacks of `--budget quick`: one step, and 20 steps on two losses."""
     ball = make_ball(norm, eps)
-    step = {"step_size": eps / 4} if eps > 0 else {}
+    pgd = PGD(
+        ball=ball, steps=20, step_size=eps / 4 or 1.0
+    )  # at radius 0 any step goes nowhere
     return {
         "fgsm": Planned(attack=FGSM(ball=ball), loss=cross_entropy),
-        HEADLINE: Planned(attack=PGD(ball=ball, steps=20, **step), loss=cross_entropy),
-        "pgd_margin": Planned(
-            attack=PGD(ball=ball, steps=20, **step), loss=margin, until="first_success"
-        ),
+        HEADLINE: Planned(attack=pgd, loss=cross_entropy),
+        "pgd_margin": Planned(attack=pgd, loss=margin, until="first_success"),
     }
 
 

@@ -37,7 +37,7 @@ def check_logits(logits: Any, ids: Tensor, classes: int | None) -> None:
             f"model returned logits that are not finite for sample {int(ids[wrong[0]])}"
         )
     rows = logits.double().sum(dim=1)
-    if (logits >= 0).all() and ((rows - 1).abs() < 1e-4).all():
+    if len(logits) and (logits >= 0).all() and ((rows - 1).abs() < 1e-4).all():
         raise InputError(
             "model returns probabilities (rows in [0, 1] that sum to 1); remove its softmax"
         )

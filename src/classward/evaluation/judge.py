@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from jaxtyping import Int64
@@ -78,7 +79,7 @@ def judging(model: Model, device: str) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = tensor_cores
 
 
-def model_digest(model: Model) -> str:
+def model_digest(model: Any) -> str:
     """SHA-256 of a module's state, as hexadecimal digits; of anything else, its name."""
     if not isinstance(model, nn.Module):
         return f"not a module: {getattr(model, '__qualname__', type(model).__qualname__)}"

@@ -2,42 +2,78 @@
 
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
 from classward.core.errors import InputError
-from classward.core.types import Attack
+from classward.core.types import Attack, SampleLoss
 from classward.data.split import Split
-from classward.evaluation.judge import model_digest
+from classward.evaluation.judge import Judge, Model, model_digest
 
 
-def settings_of(run: Any, reason: str) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One attack with everything it is given.
+
+    Attributes:
+        judge: The classifier and the data, in the order of the ids.
+        attack: The attack.
+        gradient_model: What the attack differentiates.
+        reason: Why that.
+        loss: What it climbs; its own where `None`.
+        targets: The class each sample is to reach, if any.
+        until: "first_success", or `None` for the final iterate.
+        ingredients: What `attack.needs` names.
+        restarts: Runs, each on the survivors.
+        seed: Seed of the asked.
+        batch_size: Images at once.
+        save_images: Whether the adversarial images are kept.
+    """
+
+    judge: Judge
+    attack: Attack
+    gradient_model: Model
+    reason: str
+    loss: SampleLoss | None
+    targets: Tensor | None
+    until: Literal["first_success"] | None
+    ingredients: dict[str, Any]
+    restarts: int
+    seed: int
+    batch_size: int
+    save_images: bool
+
+
+def settings_of(asked: Request) -> dict[str, Any]:
     """What was asked, so that only the same question is resumed."""
-    ball = getattr(run.attack, "ball", None)
-    data = run.judge.data
+    ball = getattr(asked.attack, "ball", None)
+    data = asked.judge.data
     return {
-        "attack": repr(run.attack),
-        "attack_name": type(run.attack).__name__,
+        "attack": repr(asked.attack),
+        "attack_name": type(asked.attack).__name__,
         "eps": None if ball is None else ball.eps,
-        "norm": getattr(run.attack, "norm", None) if ball is None else ball.norm,
-        "loss": None if run.loss is None else getattr(run.loss, "__name__", repr(run.loss)),
-        "targeted": run.targets is not None,
-        "until": run.until,
-        "ingredients": {name: _named(value) for name, value in run.ingredients.items()},
-        "restarts": run.restarts,
-        "seed": run.seed,
-        "batch_size": run.batch_size,
-        "images": run.save_images,
+        "norm": getattr(asked.attack, "norm", None) if ball is None else ball.norm,
+        "loss": None
+        if asked.loss is None
+        else getattr(asked.loss, "__name__", repr(asked.loss)),
+        "targeted": asked.targets is not None,
+        "until": asked.until,
+        "ingredients": {name: _named(value) for name, value in asked.ingredients.items()},
+        "restarts": asked.restarts,
+        "seed": asked.seed,
+        "batch_size": asked.batch_size,
+        "images": asked.save_images,
         "mode": "exact",
-        "gradient_model": reason,
-        "device": run.judge.device,
-        "model": model_digest(run.judge.model),
+        "gradient_model": asked.reason,
+        "device": asked.judge.device,
+        "model": model_digest(asked.judge.model),
         "data": data.name,
         "data_digest": data.digest(),
         "samples": len(data),
-        "class_names": run.judge.class_names,
+        "class_names": asked.judge.class_names,
         "versions": versions(),
     }
 
@@ -64,7 +100,7 @@ def check_request(
     targets: Tensor | None,
     data: Split,
 ) -> None:
-    """Refuse what cannot be run.
+    """Refuse what cannot be asked.
 
     Raises:
         InputError: If counts, ingredients or targets do not fit.

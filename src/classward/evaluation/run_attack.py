@@ -9,26 +9,18 @@ on the order of the data, on interruptions, or on who ran which shard.
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from classward.core.errors import InputError, InvariantError
-from classward.core.randomness import SampleRandom
+from classward.core.errors import InvariantError
 from classward.core.types import Attack, Images, SampleLoss
 from classward.data.split import Split
-from classward.evaluation.invariants import (
-    check_adversarial,
-    check_untouched,
-    fingerprint,
-    without_failures,
-)
+from classward.evaluation.call import Call
 from classward.evaluation.judge import Judge, Model, judging, model_digest
-from classward.evaluation.oracle import CountingOracle
-from classward.evaluation.request import check_request, settings_of
+from classward.evaluation.request import Request, check_request, settings_of
 from classward.evaluation.watched import Watched
 from classward.models.twin import make_twin
 from classward.records.record import (
@@ -99,10 +91,11 @@ def run_attack(
     with judging(model, device):
         judge = Judge(model, data, device)
         differentiated, reason = _gradient_model(judge, attack, gradient_model)
-        run = _Run(
+        request = Request(
             judge=judge,
             attack=attack,
             gradient_model=differentiated,
+            reason=reason,
             loss=loss,
             targets=targets,
             until=until,
@@ -112,86 +105,63 @@ def run_attack(
             batch_size=batch_size,
             save_images=save_images,
         )
-        settings = settings_of(run, reason)
+        settings = settings_of(request)
         opened = (
             nullcontext(None)
             if out is None
             else RunFolder.create(out, "attack", settings, resume=resume, overwrite=overwrite)
         )
         with opened as folder:
-            shards = [run.shard(i, folder, progress) for i in range(shard_count(len(data)))]
+            count = shard_count(len(data))
+            shards = [_shard(request, i, folder, progress) for i in range(count)]
             if model_digest(model) != settings["model"]:
                 raise InvariantError(f"{type(attack).__name__} changed the model's weights")
             return assemble(shards, settings)
 
 
-@dataclass(kw_only=True)
-class _Run:
-    """One attack with everything it is given."""
+def _shard(
+    asked: Request, index: int, folder: RunFolder | None, progress: Progress | None
+) -> dict[str, Any]:
+    """Columns and counts of one shard: read if it was committed, else made."""
+    judge, samples = asked.judge, len(asked.judge.data)
+    first, last = index * SHARD, min((index + 1) * SHARD, samples)
+    tell = progress or (lambda done, total: None)
+    if folder is not None and (committed := read_shard(folder, index)) is not None:
+        tell(last, samples)
+        return committed
+    started, judge.asked, watched = time.perf_counter(), 0, Watched(asked.gradient_model)
+    rows: list[dict[str, Tensor]] = []
+    for start in range(first, last, asked.batch_size):
+        stop = min(start + asked.batch_size, last)
+        rows.append(_batch(asked, torch.arange(start, stop), watched))
+        tell(stop, samples)
+    columns = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+    passes = Passes(forward=watched.forward + judge.asked, backward=watched.backward)
+    counts = {"passes": passes, "gradients": watched.gradients}
+    seconds = time.perf_counter() - started
+    if folder is not None:
+        write_shard(folder, index, columns, counts)
+        note_seconds(folder, index, seconds)
+    return columns | counts | {"seconds": seconds}
 
-    judge: Judge
-    attack: Attack
-    gradient_model: Model
-    loss: SampleLoss | None
-    targets: Tensor | None
-    until: Literal["first_success"] | None
-    ingredients: dict[str, Any]
-    restarts: int
-    seed: int
-    batch_size: int
-    save_images: bool
 
-    def shard(
-        self, index: int, folder: RunFolder | None, progress: Progress | None
-    ) -> dict[str, Any]:
-        """Columns and counts of one shard: read if it was committed, else made."""
-        samples = len(self.judge.data)
-        first, last = index * SHARD, min((index + 1) * SHARD, samples)
-        tell = progress or (lambda done, total: None)
-        if folder is not None and (committed := read_shard(folder, index)) is not None:
-            tell(last, samples)
-            return committed
-        started, self.judge.asked, watched = (
-            time.perf_counter(),
-            0,
-            Watched(self.gradient_model),
-        )
-        rows: list[dict[str, Tensor]] = []
-        for start in range(first, last, self.batch_size):
-            stop = min(start + self.batch_size, last)
-            rows.append(self._batch(torch.arange(start, stop), watched))
-            tell(stop, samples)
-        columns = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-        passes = Passes(forward=watched.forward + self.judge.asked, backward=watched.backward)
-        counts = {"passes": passes, "gradients": watched.gradients}
-        seconds = time.perf_counter() - started
-        if folder is not None:
-            write_shard(folder, index, columns, counts)
-            note_seconds(folder, index, seconds)
-        return columns | counts | {"seconds": seconds}
-
-    def _batch(self, positions: Tensor, watched: Watched) -> dict[str, Tensor]:
-        images, labels, ids = self.judge.batch(positions)
-        aims = None if self.targets is None else self.targets[positions].to(images.device)
-        clean = self.judge.logits(images, ids)
-        best = _Best(images, clean)
-        for restart in range(self.restarts):
-            where = best.going.nonzero().flatten()
-            if len(where) == 0:
-                break
-            part = _Part(
-                self,
-                watched,
-                images[where],
-                labels[where],
-                ids[where.cpu()],
-                None if aims is None else aims[where],
-            )
-            best.take(where, part, part.attack(restart), first=restart == 0)
-        columns = {"ids": ids, "labels": labels} | best.columns(images, clean)
-        if self.save_images:
-            columns["images"] = best.images
-        return {name: rows.cpu() for name, rows in columns.items()}
+def _batch(asked: Request, positions: Tensor, watched: Watched) -> dict[str, Tensor]:
+    """Columns of one batch, attacked as often as asked, each time only what still stands."""
+    images, labels, ids = asked.judge.batch(positions)
+    aims = None if asked.targets is None else asked.targets[positions].to(images.device)
+    clean = asked.judge.logits(images, ids)
+    best = _Best(images, clean)
+    for restart in range(asked.restarts):
+        where = best.going.nonzero().flatten()
+        if len(where) == 0:
+            break
+        aimed = None if aims is None else aims[where]
+        call = Call(asked, watched, images[where], labels[where], ids[where.cpu()], aimed)
+        best.take(where, call, call.attack(restart), first=restart == 0)
+    columns = {"ids": ids, "labels": labels} | best.columns(images, clean)
+    if asked.save_images:
+        columns["images"] = best.images
+    return {name: rows.cpu() for name, rows in columns.items()}
 
 
 class _Best:
@@ -205,15 +175,15 @@ class _Best:
         self.first_success = torch.full((count,), -1, device=images.device)
         self.queries = torch.zeros(count, dtype=torch.int64, device=images.device)
 
-    def take(self, where: Tensor, part: "_Part", made: Images, *, first: bool) -> None:
-        """Judge the images that `part` made of the samples at `where`, and keep what counts."""
-        logits = part.run.judge.logits(made, part.ids)
-        won = part.success(logits) & ~part.failed
+    def take(self, where: Tensor, call: Call, made: Images, *, first: bool) -> None:
+        """Judge the images that `call` made of the samples at `where`, and keep what counts."""
+        logits = call.asked.judge.logits(made, call.ids)
+        won = call.success(logits) & ~call.failed
         kept = torch.ones_like(won) if first else won
         self.images[where[kept]], self.logits[where[kept]] = made[kept], logits[kept]
-        self.failed[where[kept]] = part.failed[kept]
-        self.first_success[where[won]] = part.first_success[won]
-        self.queries[where] += part.queries
+        self.failed[where[kept]] = call.failed[kept]
+        self.first_success[where[won]] = call.first_success[won]
+        self.queries[where] += call.queries
         self.going[where[won]] = False
 
     def columns(self, images: Images, clean: Tensor) -> dict[str, Tensor]:
@@ -231,71 +201,6 @@ class _Best:
             "l2": change.norm(dim=1),
             "queries": self.queries,
         }
-
-
-class _Part:
-    """One call of the attack: some samples of a batch, what it may ask, what it must keep."""
-
-    def __init__(
-        self,
-        run: _Run,
-        watched: Watched,
-        images: Images,
-        labels: Tensor,
-        ids: Tensor,
-        aims: Tensor | None,
-    ) -> None:
-        self.run, self.watched, self.aims = run, watched, aims
-        self.images, self.labels, self.ids = images, labels, ids
-        self.first_success = torch.full((len(ids),), -1, device=images.device)
-        self.queries = torch.zeros(len(ids), dtype=torch.int64, device=images.device)
-        self.failed = torch.zeros(len(ids), dtype=torch.bool, device=images.device)
-
-    def attack(self, restart: int) -> Images:
-        """Run the attack; every promise checked."""
-        run, attack, model = self.run, self.run.attack, self.run.judge.model
-        self.watched.calls = 0
-        oracle = _oracle(attack, self.watched, len(self.ids))
-        before, kept = fingerprint(model), self.images.clone()
-        made = attack(
-            self.watched if oracle is None else oracle,
-            self.images,
-            self.labels,
-            rng=SampleRandom(run.seed, type(attack).__name__, self.ids, restart),
-            targets=self.aims,
-            loss=run.loss,
-            until=self._until if run.until == "first_success" else None,
-            **run.ingredients,
-        )
-        check_untouched(attack, before, fingerprint(model), torch.equal(kept, self.images))
-        if oracle is not None:
-            self.queries = oracle.spent.to(self.images.device)
-        made, self.failed = without_failures(attack, made, self.images)
-        check_adversarial(attack, made, self.images, self.ids)
-        return made.detach()
-
-    def success(self, logits: Tensor, where: Tensor | slice = slice(None)) -> Tensor:
-        """Off the label or, with targets, on them."""
-        said = logits.argmax(dim=1)
-        return said != self.labels[where] if self.aims is None else said == self.aims[where]
-
-    def _until(self, candidates: Tensor, where: Tensor) -> Tensor:
-        done = candidates.flatten(1).isfinite().all(dim=1)  # of others there is nothing to ask
-        ids = self.ids[where[done].cpu()]
-        done[done.clone()] = self.success(
-            self.run.judge.logits(candidates[done], ids), where[done]
-        )
-        self.first_success[where[done]] = self.watched.calls - 1
-        return done
-
-
-def _oracle(attack: Attack, model: Watched, samples: int) -> CountingOracle | None:
-    if attack.access == "gradient":
-        return None
-    budget = getattr(attack, "queries", None)
-    if not isinstance(budget, int):
-        raise InputError(f"{type(attack).__name__} asks an oracle but has no option `queries`")
-    return CountingOracle(model, samples, budget, decisions=attack.access == "decisions")
 
 
 def _gradient_model(judge: Judge, attack: Attack, given: Model | None) -> tuple[Model, str]:
