@@ -26,10 +26,11 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
+def _version(asked: bool) -> bool:
     if asked:
         typer.echo(f"classward {installed('classward')}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()

@@ -1,0 +1,68 @@
+"""The network that corrects logits: two fully connected layers, logits to logits.
+
+Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:1906.10973,
+Sec. 4.2.
+"""
+
+from math import sqrt
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from classward.core.types import Logits
+
+
+class CorrectionNetwork(nn.Module):
+    """Corrected logits `g(z) = W2 Drop(ReLU(W1 z + b1)) + b2`, or `W z + b` without `hidden`.
+
+    It has no training mode: who trains it passes `dropout`. So no mode left on by mistake can
+    make a corrected classifier random.
+
+    Args:
+        classes: Number of logits, of the input and of the output.
+        hidden: Number of hidden neurons; `None` is the linear ablation.
+        generator: Draws the first weights, uniform in +-1/sqrt(fan-in) as torch's own layers.
+    """
+
+    def __init__(self, classes: int, hidden: int | None, generator: torch.Generator) -> None:
+        super().__init__()
+        self.hidden = None if hidden is None else _linear(classes, hidden, generator)
+        self.output = _linear(hidden or classes, classes, generator)
+
+    def forward(self, logits: Logits, dropout: Float[Tensor, "n d"] | None = None) -> Logits:
+        """Corrected logits of each sample.
+
+        Args:
+            logits: As the classifier gives them.
+            dropout: Factor of each hidden neuron: 0, or 1 / the probability to keep it.
+        """
+        if self.hidden is None:
+            return self.output(logits)
+        active = F.relu(self.hidden(logits))
+        return self.output(active if dropout is None else active * dropout)
+
+    def dropout(
+        self, samples: int, keep: float, generator: torch.Generator
+    ) -> Float[Tensor, "n d"] | None:
+        """Draw what `forward` takes as `dropout`: neurons kept with probability `keep`."""
+        if self.hidden is None:
+            return None
+        weight = self.hidden.weight
+        kept = torch.empty(samples, len(weight), device=weight.device)
+        return kept.bernoulli_(keep, generator=generator) / keep
+
+    @torch.no_grad()
+    def fold(self, scale: float) -> None:
+        """Take logits from now on where logits / `scale` were taken before."""
+        first = self.output if self.hidden is None else self.hidden
+        first.weight /= scale
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    bound = 1 / sqrt(inputs)
+    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    for parameter in layer.parameters():
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    return layer

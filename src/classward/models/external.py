@@ -1,0 +1,218 @@
+"""Models from outside: torchvision's, timm's, or made by a function in a Python file.
+
+A file is imported, that is, run, only because its path was given; no name in a weights file or
+a configuration ever leads to an import.
+"""
+
+import difflib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from classward.core.errors import ClasswardError, InputError, SystemFaultError
+from classward.core.types import Classifier
+from classward.models.network import first_weights
+from classward.models.normalize import MeanAndStd, Normalize
+from classward.models.weights import Weights, fill, read_weights, weights_file
+
+
+class Function(nn.Module):
+    """A plain callable, images to logits, as a module without layers."""
+
+    def __init__(self, call: Classifier) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, images: Tensor) -> Tensor:
+        """What the callable returns."""
+        return self.call(images)
+
+
+def load_external(
+    name: str,
+    *,
+    weights: str | Path | None = None,
+    classes: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    seed: int = 0,
+) -> nn.Module:
+    """Make the model of `torchvision:NAME`, `timm:NAME` or `FILE.py:FUNCTION`, in eval mode.
+
+    Args:
+        name: Which model.
+        weights: Its weights. Without them a library's model has its published ones.
+        classes: Number of classes, of a library's model alone.
+        mean: Mean of each channel; by default that of a library's published weights, and none
+            for a function, whose model takes images in [0, 1].
+        std: Standard deviation of each channel.
+        seed: Seed of what the weights leave random.
+
+    Raises:
+        InputError: If there is no such model, or it cannot be made as asked (one line).
+        SystemFaultError: If published weights cannot be downloaded.
+    """
+    source, _, made_by = name.rpartition(":")
+    usual: MeanAndStd | None = None
+    stored = None if weights is None or source.endswith(".py") else read_weights(weights)
+    with first_weights(seed), _in_one_line(name):
+        if source == "torchvision":
+            model, usual = _torchvision(made_by, stored, classes)
+        elif source == "timm":
+            model, usual = _timm(made_by, stored, classes)
+        elif source.endswith(".py"):
+            model = _from_file(source, made_by, weights)
+        else:
+            raise InputError(
+                f"model '{name}': expected torchvision:NAME, timm:NAME or FILE.py:FUNCTION"
+            )
+    if stored is not None:
+        fill(model, stored)
+    return _normalized(name, model, mean, std, usual).eval()
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The most similar of `names`."""
+    return difflib.get_close_matches(name, names, n=1, cutoff=0)[0]
+
+
+def _normalized(
+    name: str,
+    model: nn.Module,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    usual: MeanAndStd | None,
+) -> nn.Module:
+    if (mean is None) != (std is None):
+        raise InputError("mean and std: give both or neither")
+    chosen = usual if mean is None or std is None else (mean, std)
+    if chosen is None:
+        return model
+    if any(isinstance(layer, Normalize) for layer in model.modules()):
+        raise InputError(f"{name} normalises its images itself: leave mean and std out")
+    return nn.Sequential(Normalize(*chosen), model)
+
+
+def _torchvision(
+    name: str, stored: Weights | None, classes: int | None
+) -> tuple[nn.Module, MeanAndStd]:
+    zoo = _imported("torchvision.models")
+    _check_name("torchvision", name, zoo.list_models(module=zoo))
+    published = zoo.get_model_weights(name).DEFAULT
+    transforms, count = published.transforms(), len(published.meta["categories"])
+    if stored is None:
+        _check_classes(f"torchvision:{name}", count, classes)
+        model = _downloaded(lambda: zoo.get_model(name, weights=published))
+    else:
+        make = partial(zoo.get_model, name, weights=None)
+        model = _of_classes(make, stored, classes)
+    return model, (transforms.mean, transforms.std)
+
+
+def _timm(
+    name: str, stored: Weights | None, classes: int | None
+) -> tuple[nn.Module, MeanAndStd]:
+    timm = _imported("timm")
+    if not timm.is_model(name):
+        _check_name("timm", name, timm.list_models())
+    if stored is None:
+        model = _downloaded(lambda: timm.create_model(name, pretrained=True))
+        _check_classes(f"timm:{name}", model.num_classes, classes)
+    else:
+        make = partial(timm.create_model, name, pretrained=False)
+        model = _of_classes(make, stored, classes)
+    return model, (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
+
+
+def _of_classes(make: Callable[..., Any], stored: Weights, classes: int | None) -> Any:
+    """Make a library's model with as many classes as asked, by default as the weights have."""
+    model = make() if classes is None else make(num_classes=classes)
+    matrices = [name for name, value in model.state_dict().items() if value.ndim >= 2]
+    last = stored.tensors.get(matrices[-1])
+    return model if classes is not None or last is None else make(num_classes=len(last))
+
+
+def _imported(library: str) -> Any:
+    try:
+        return importlib.import_module(library)
+    except (ImportError, RuntimeError) as error:
+        raise InputError(
+            f"{library} cannot be imported ({_first_line(error)}): pip install "
+            f"classward[vision], the build that fits torch {torch.__version__}"
+        ) from error
+
+
+def _downloaded(make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except Exception as error:  # each library has its own for a missing network
+        raise SystemFaultError(
+            f"published weights cannot be had ({_first_line(error)}): give weights= a file"
+        ) from error
+
+
+def _check_name(library: str, name: str, names: list[str]) -> None:
+    if name not in names:
+        near = nearest(name, names)
+        raise InputError(f"{library} has no model '{name}', the nearest is '{near}'")
+
+
+def _check_classes(name: str, count: int, asked: int | None) -> None:
+    if asked not in (None, count):
+        raise InputError(f"published weights of {name} have {count} classes, not {asked}")
+
+
+def _from_file(file: str, function: str, weights: str | Path | None) -> nn.Module:
+    name = f"{file}:{function}"
+    make = _function(file, function)
+    takes = signature(make).parameters.get("weights")
+    if weights is None and takes is not None and takes.default is Parameter.empty:
+        raise InputError(f"{name} takes weights: pass weights= (--weights FILE)")
+    passed = {} if weights is None or takes is None else {"weights": str(weights_file(weights))}
+    made: Any = make(**passed)
+    if not callable(made):
+        raise InputError(f"{name} returned a {type(made).__name__}, expected an nn.Module")
+    model = made if isinstance(made, nn.Module) else Function(cast(Classifier, made))
+    if weights is not None and takes is None:
+        fill(model, read_weights(weights))
+    return model
+
+
+def _function(file: str, function: str) -> Callable[..., Any]:
+    path = Path(file).resolve()
+    if not path.is_file():
+        raise InputError(f"model {file}: no such file")
+    spec = importlib.util.spec_from_file_location(f"classward_model_{path.stem}", path)
+    assert spec is not None  # it ends in .py
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    callables = {name: value for name, value in vars(module).items() if callable(value)}
+    if function not in callables:
+        own = [k for k, v in callables.items() if getattr(v, "__module__", "") == spec.name]
+        known = f"the nearest is '{nearest(function, own)}'" if own else "it has none"
+        raise InputError(f"{file} has no function '{function}', {known}")
+    return callables[function]
+
+
+@contextmanager
+def _in_one_line(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ClasswardError:
+        raise
+    except Exception as error:  # whatever code from outside raises
+        raise InputError(f"{name}: {type(error).__name__}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:90]

@@ -1,0 +1,129 @@
+"""The twin of a model: the same function, cheaper to differentiate.
+
+Batch norms are folded into the convolutions before them, and the weights of convolutions lie
+in memory with channels last. Both follow from the layers alone, never from a timing, so a
+resumed run has the twin that the first one had. The twin is differentiated; what is true of an
+image, the model itself says.
+"""
+
+import copy
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.parametrize import is_parametrized
+
+from classward.core.losses import margin
+from classward.core.randomness import SampleRandom
+from classward.core.types import Classifier, Images
+
+CHECKED = 16  # images on which model and twin are compared
+SIGNS = 0.999  # least share of input gradients that keep their sign
+
+
+def make_twin(
+    model: Classifier, images: Images, *, tolerance: float = 1e-4
+) -> tuple[Classifier, str]:
+    """Return a twin that was checked against `model`, or `model`; and in words, which and why.
+
+    Twin and model agree when their logits differ by at most `tolerance` and the input gradients
+    of their margins have the same signs almost everywhere. `model` is never changed.
+
+    Args:
+        model: Images in [0, 1] to logits; a module in eval mode has a chance of a twin.
+        images: Images to check on; the first 16 are used.
+        tolerance: Largest difference of logits, as a share of their spread in each image.
+    """
+    if not isinstance(model, nn.Module):
+        return model, "the model itself: a plain callable has no layers to fold"
+    if any(layer.training for layer in model.modules()):
+        return model, "the model itself: it is in training mode"
+    if not any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
+        return model, "the model itself: it has no convolutions"
+    probe = _generic(images[:CHECKED])
+    try:
+        twin = copy.deepcopy(model).requires_grad_(False)
+        folded = _fold(twin, probe)
+        twin.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        fault = _difference(model, twin, probe, tolerance)
+    except Exception as error:  # noqa: BLE001 - any module may come, and none is owed a twin
+        return model, f"the model itself: its copy fails with {type(error).__name__}"
+    if fault:
+        return model, f"the model itself: {fault}"
+    return twin, f"twin: {folded} batch norms folded, channels last"
+
+
+def _generic(images: Images) -> Images:
+    """Images moved a little: in flat regions, max pooling has ties and gradients no sign."""
+    rng = SampleRandom(0, "twin", torch.arange(len(images)))
+    return 0.99 * images + 0.01 * rng.uniform(images.shape[1:]).to(images)
+
+
+def _fold(model: nn.Module, images: Images) -> int:
+    """Fold every batch norm that takes a convolution's output as it is; return how many."""
+    pairs = _pairs(model, images)
+    for norm, conv in pairs.items():
+        fused = fuse_conv_bn_eval(conv, norm)
+        conv.weight, conv.bias = fused.weight, fused.bias
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if child in pairs:
+                setattr(parent, name, nn.Identity())
+    return len(pairs)
+
+
+def _pairs(model: nn.Module, images: Images) -> dict[nn.BatchNorm2d, nn.Conv2d]:
+    """Batch norms, each with the convolution before it, seen in one forward pass.
+
+    Subclasses of either may do more than their name says; of batch norms they are left alone.
+    """
+    made: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # outputs are kept, so no id comes twice
+    pairs: dict[nn.BatchNorm2d, nn.Conv2d] = {}
+    uses: Counter[nn.Module] = Counter()
+
+    def after_conv(conv: Any, _: Any, output: Tensor) -> None:
+        uses[conv] += 1
+        made[id(output)] = (conv, output)
+
+    def before_norm(norm: Any, inputs: tuple[Tensor, ...]) -> None:
+        uses[norm] += 1
+        if inputs and id(inputs[0]) in made and norm.running_var is not None:
+            pairs[norm] = made[id(inputs[0])][0]
+
+    hooks = []
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d) and not is_parametrized(layer):
+            hooks.append(layer.register_forward_hook(after_conv))
+        elif type(layer) is nn.BatchNorm2d:
+            hooks.append(layer.register_forward_pre_hook(before_norm))
+    with torch.no_grad():
+        model(images)
+    for hook in hooks:
+        hook.remove()
+    return {norm: conv for norm, conv in pairs.items() if uses[norm] == uses[conv] == 1}
+
+
+def _difference(
+    model: nn.Module, twin: nn.Module, images: Images, tolerance: float
+) -> str | None:
+    logits, gradient = _answers(model, images, labels=None)
+    labels = logits.argmax(dim=1)
+    twin_logits, twin_gradient = _answers(twin, images, labels)
+    spread = logits.amax(dim=1) - logits.amin(dim=1)
+    if not ((logits - twin_logits).abs().amax(dim=1) <= tolerance * spread).all():
+        return "folding changes its logits"
+    if not (gradient.sign() == twin_gradient.sign()).double().mean() >= SIGNS:
+        return "folding changes the signs of its input gradient"
+    return None
+
+
+def _answers(model: nn.Module, images: Images, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Logits, and the input gradient of the margin from `labels` (default: what it says)."""
+    with torch.enable_grad():
+        images = images.detach().requires_grad_()
+        logits = model(images)
+        away_from = logits.argmax(dim=1) if labels is None else labels
+        (gradient,) = torch.autograd.grad(margin(logits, away_from).sum(), images)
+    return logits.detach(), gradient

@@ -1,0 +1,126 @@
+"""Attack matrix as a heatmap: shares in the cells, or one pixel for each class if too many."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from classward.core.types import Pair
+from classward.reporting.busiest import block, coarse, off_diagonal
+from classward.reporting.figure import FAINT, HIGHLIGHT, INK, MUTED, drawing
+from classward.reporting.wording import label
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+
+@drawing()
+def heatmap(
+    matrix: Float[np.ndarray, "k k"], names: list[str], pairs: list[Pair]
+) -> "matplotlib.figure.Figure":
+    """The matrix with its shares in percent; `pairs` are framed, undefined rows hatched.
+
+    Args:
+        matrix: Share of class i (row) classified as j (column); undefined rows are NaN.
+        names: Class names.
+        pairs: Class pairs (i, j) to frame, both ways round.
+    """
+    from matplotlib.figure import Figure
+
+    k = len(names)
+    figure = Figure(figsize=(2.6 + 0.42 * k, 1.9 + 0.42 * k), layout="constrained")
+    axes = figure.add_subplot()
+    flows = off_diagonal(matrix)
+    top = max(flows.max(), 0.01)
+    kept = np.where(np.eye(k, dtype=bool), matrix, np.nan)
+    image = axes.pcolormesh(flows, cmap="Blues", vmax=top, edgecolors="white", linewidth=1)
+    axes.pcolormesh(
+        np.ma.masked_invalid(kept), cmap="Greys", vmin=-0.3, vmax=1.6, edgecolors="white"
+    )
+    _write_shares(axes, matrix, top)
+    _hatch_undefined(axes, matrix)
+    _frame(axes, pairs)
+    labels = [label(name, width=14) for name in names]
+    slanted = k > 8 or max(map(len, labels)) > 5
+    axes.set_xticks(
+        np.arange(k) + 0.5,
+        labels,
+        rotation=45 if slanted else 0,
+        ha="right" if slanted else "center",
+        rotation_mode="anchor" if slanted else None,
+    )
+    axes.set_yticks(np.arange(k) + 0.5, labels)
+    _finish(figure, axes, image)
+    return figure
+
+
+@drawing()
+def pixels(matrix: Float[np.ndarray, "k k"]) -> "matplotlib.figure.Figure":
+    """The matrix without names; beyond 250 classes each pixel is the largest of a block."""
+    from matplotlib.figure import Figure
+
+    flows = coarse(off_diagonal(matrix))
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    axes = figure.add_subplot()
+    edge = len(flows) * block(len(matrix))
+    image = axes.imshow(
+        flows, cmap="Blues", vmin=0, vmax=max(flows.max(), 0.01), interpolation="none",
+        extent=(0, edge, edge, 0),
+    )  # fmt: skip
+    _finish(figure, axes, image)
+    axes.tick_params(length=3)
+    return figure
+
+
+def _write_shares(axes: Any, matrix: Float[np.ndarray, "k k"], top: float) -> None:
+    for (i, j), value in np.ndenumerate(matrix):
+        if value > 0:
+            dark = i != j and value > 0.6 * top
+            text = f"{100 * value:.0f}" if value >= 0.005 else "<1"
+            color = "white" if dark else INK if i == j or value > 0.1 * top else MUTED
+            axes.text(
+                j + 0.5, i + 0.5, text, color=color, size=9, ha="center", va="center_baseline",
+                in_layout=False,
+            )  # fmt: skip
+
+
+def _hatch_undefined(axes: Any, matrix: Float[np.ndarray, "k k"]) -> None:
+    from matplotlib.patches import Rectangle
+
+    k = len(matrix)
+    for i in np.flatnonzero(np.isnan(matrix).any(axis=1)).tolist():
+        axes.add_patch(Rectangle((0, i), k, 1, facecolor="#f3f5f7", hatch="////", linewidth=0))
+        axes.text(
+            k / 2, i + 0.5, "no samples", color=MUTED, ha="center", va="center_baseline",
+            in_layout=False,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        )  # fmt: skip
+
+
+def _frame(axes: Any, pairs: list[Pair]) -> None:
+    from matplotlib.patches import Rectangle
+
+    for i, j in pairs:
+        for row, column in ((i, j), (j, i)):
+            axes.add_patch(
+                Rectangle(
+                    (column + 0.04, row + 0.04), 0.92, 0.92, fill=False, edgecolor=HIGHLIGHT,
+                    linewidth=1.6,
+                )
+            )  # fmt: skip
+
+
+def _finish(figure: Any, axes: Any, image: Any) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    axes.set_aspect("equal")
+    if not axes.yaxis_inverted():
+        axes.invert_yaxis()
+    axes.set(xlabel="classified as", ylabel="class")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(
+        image, ax=axes, shrink=0.5, aspect=18, pad=0.02, format=PercentFormatter(1)
+    )
+    bar.outline.set(edgecolor=FAINT)
+    bar.ax.tick_params(length=2, labelsize=8.5)

@@ -1,0 +1,136 @@
+"""DeepFool against linear models, where the nearest boundary is known exactly."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from classward.attacks.deepfool import DeepFool
+from classward.core.errors import InputError
+from classward.core.losses import margin
+from classward.core.randomness import SampleRandom
+
+
+def run(attack, model, images, labels, **arguments):
+    rng = SampleRandom(0, "deepfool", torch.arange(len(images)))
+    return attack(model, images, labels, rng=rng, **arguments)
+
+
+def linear(weight, bias):
+    return lambda images: images.flatten(1) @ weight.T + bias
+
+
+class Counted:
+    """A model that notes how many images went forward and how many gradients came back."""
+
+    def __init__(self, model):
+        self.model, self.forward, self.backward = model, [], 0
+
+    def __call__(self, images):
+        self.forward.append(len(images))
+        images.register_hook(self.count)
+        return self.model(images)
+
+    def count(self, gradient):
+        self.backward += len(gradient)
+
+
+def test_known_perturbation(linear4):
+    model = Counted(linear4.model)
+    out = run(DeepFool(), model, linear4.images, linear4.labels)
+    change = (out - linear4.images)[0].flatten()
+    known = torch.tensor([-0.042857, 0.085714, -0.042857, 0.042857])
+    torch.testing.assert_close(change, 1.02 * known, atol=1e-5, rtol=0)
+    assert change.norm().item() == pytest.approx(0.1156571, abs=1e-5)
+    assert (linear4.model(out).argmax(1) == 1).all()
+    assert model.forward == [8, 8] and model.backward == 2 * 8  # one step, two rivals
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6), classes=st.sampled_from([2, 3, 12]))
+def test_smallest_perturbation_of_any_linear_model(seed, classes):
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(classes, 12, generator=generator)
+    images = 0.5 + 0.02 * torch.randn(6, 3, 2, 2, generator=generator)
+    model = linear(weight, -weight.sum(1) / 2)
+    logits = model(images)
+    labels = logits.argmax(1)
+    across = (weight - weight[labels][:, None]).norm(dim=2)
+    nearest = ((logits.amax(1, keepdim=True) - logits) / across).nan_to_num(9).amin(1)
+    out = run(DeepFool(candidates=classes), model, images, labels)
+    distance = (out - images).flatten(1).norm(dim=1)
+    torch.testing.assert_close(distance, 1.02 * nearest.clamp(min=1e-4), rtol=1e-3, atol=1e-6)
+    assert (model(out).argmax(1) != labels).all()
+
+
+def test_candidates_are_the_likeliest_at_the_clean_image():
+    # Class 2 is nearer, class 1 likelier: gaps 1 and 2, gradients of length 1 and 10.
+    weight = torch.tensor([[0.0, 0, 0, 0], [1, 0, 0, 0], [0, 10, 0, 0]])
+    model = linear(weight, torch.tensor([0.6, 0.0, -5.0]))
+    images, labels = torch.full((1, 1, 2, 2), 0.5), torch.zeros(1).long()
+    falls_to = [
+        model(run(DeepFool(candidates=count), model, images, labels)).argmax().item()
+        for count in (2, 3, 99)
+    ]
+    assert falls_to == [1, 2, 2]
+    with pytest.raises(ValueError, match="DeepFool: option 'candidates'"):
+        DeepFool(candidates=1)
+
+
+def test_goes_around_pixels_that_the_box_blocks():
+    weight = torch.tensor([[0.0, 0, 0, 0], [-4, 1, 0, 0]])
+    model = linear(weight, torch.tensor([0.0, -0.8]))
+    images, labels = torch.tensor([0.0, 0.5, 0.5, 0.5]).view(1, 1, 2, 2), torch.zeros(1).long()
+    out = run(DeepFool(steps=2), model, images, labels)
+    change = (out - images).flatten().tolist()
+    assert change == pytest.approx([0, 1.02 * 0.3, 0, 0], abs=1e-4)
+    assert model(out).argmax().item() == 1
+
+
+def test_does_not_stall_on_the_boundary(linear4):
+    out = run(DeepFool(overshoot=0.0), linear4.model, linear4.images, linear4.labels)
+    assert (linear4.model(out).argmax(1) == 1).all()
+    assert (out - linear4.images)[0].norm().item() == pytest.approx(0.1133893, abs=2e-4)
+
+
+def test_crosses_curved_boundaries_and_drops_what_has_crossed():
+    generator = torch.Generator().manual_seed(0)
+    first, second = (torch.randn(12, 24, generator=generator) for _ in range(2))
+    images = torch.rand(60, 3, 2, 2, generator=generator)
+    model = Counted(lambda images: (8 * images.flatten(1) @ first).sin() @ second.T)
+    labels = model.model(images).argmax(1)
+    out = run(DeepFool(), model, images, labels)
+    assert (model.model(out).argmax(1) != labels).all()
+    assert (out - images).flatten(1).norm(dim=1).max() < 0.5
+    assert model.forward == sorted(model.forward, reverse=True) and model.forward[-1] < 10
+
+
+def test_leaves_alone_what_is_already_wrong_and_what_has_no_gradient(linear4):
+    labels = torch.arange(8) % 2  # the model says 0
+    out = run(DeepFool(), linear4.model, linear4.images, labels)
+    same = (out == linear4.images).flatten(1).all(1)
+    assert same.tolist() == [False, True] * 4
+    flat = Counted(lambda images: 0 * images.flatten(1)[:, :3] + torch.tensor([3.0, 2, 1]))
+    out = run(DeepFool(), flat, linear4.images, linear4.labels)
+    assert torch.equal(out, linear4.images)
+    assert sum(flat.forward) == 16, "passes were spent on samples that cannot move"
+
+
+def test_what_until_denies_goes_deeper_and_what_it_confirms_is_done(linear4):
+    asked = []
+
+    def until(images, where):
+        asked.append(where.tolist())
+        depth = margin(linear4.model(images), torch.zeros_like(where))
+        return (where < 6) | (depth > 0.1)
+
+    out = run(DeepFool(), linear4.model, linear4.images, linear4.labels, until=until)
+    assert asked[0] == list(range(8)) and asked[1] == [6, 7]
+    depth = margin(linear4.model(out), linear4.labels)
+    assert (depth[:6] < 0.01).all() and (depth[6:] > 0.1).all()
+
+
+@pytest.mark.parametrize("extra", [{"targets": torch.ones(8).long()}, {"loss": margin}])
+def test_refuses_targets_and_losses(linear4, extra):
+    with pytest.raises(InputError, match="DeepFool takes neither targets nor a loss"):
+        run(DeepFool(), linear4.model, linear4.images, linear4.labels, **extra)

@@ -1,0 +1,175 @@
+"""Every command, end to end, as a user calls it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from classward.records.record import Record
+
+SUBJECT = ("--model", "mine.py:model", "--data", "digits", "--samples", "100")
+
+
+def test_audit_prints_writes_and_renders(cli, tmp_path):
+    said = cli("audit", *SUBJECT, "--eps", "0.05", "--out", "run", "--json")
+    assert said.code == 0, said.err
+    table = json.loads(said.out)
+    assert table["samples"] == 100 and table["verdict"] == "sound"
+    assert 0 < table["robust_accuracy"] < table["clean_accuracy"]
+    assert "at most 4800 images forward" in said.err
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "<html" in page and "Content-Security-Policy" in page
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["kind"] == "audit"
+
+
+def test_audit_says_the_four_things_first(cli):
+    said = cli("audit", *SUBJECT, "--eps", "0.05")
+    first = said.out.splitlines()[:12]
+    for label in (
+        "How robust",
+        "Can it be trusted",
+        "Which class and pair suffer",
+        "What next",
+    ):
+        assert any(line.startswith(label) for line in first), first
+
+
+def test_runs_without_out_are_counted(cli, tmp_path):
+    for _ in range(2):
+        assert cli("audit", *SUBJECT, "--eps", "0.05").code == 0
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == ["audit-1", "audit-2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--min-robust-accuracy", "0.05"), 0, ""),
+        (("--min-robust-accuracy", "0.99"), 1, "gate failed: robust accuracy 0."),
+        (("--max-class-gap", "0.01"), 1, "gate failed: class gap 0."),
+        (("--model", "mine.py:blind", "--min-robust-accuracy", "0.99"), 4, "unsound"),
+    ],
+)
+def test_gates(cli, options, code, said):
+    made = cli("audit", *SUBJECT, "--eps", "0.05", *options)
+    assert (made.code, said in made.err) == (code, True), made.err
+
+
+@pytest.mark.parametrize("model", ["shifted", "dropout"])
+def test_a_wrong_model_is_suspect(cli, model):
+    options = ("--model", f"mine.py:{model}", "--expect-clean", ".92", "--json")
+    made = cli("audit", *SUBJECT, *options, "--eps", "0.05")
+    assert json.loads(made.out)["verdict"] == "suspect"
+
+
+def test_attack_then_analyze_then_report(cli, tmp_path):
+    options = ("--attack", "pgd", "--eps", "0.1", "--set", "step_size=eps/4", "--out", "run")
+    made = cli("attack", *SUBJECT, *options, "--save-images", "--json")
+    assert made.code == 0, made.err
+    table = json.loads(made.out)
+    record = Record.open(tmp_path / "run")
+    assert record.robust_accuracy == table["robust_accuracy"] and record.images is not None
+    found = cli("analyze", "run", "--json")
+    assert json.loads(found.out)["attack_matrix"][0] == record.attack_matrix()[0].tolist()
+    assert cli("report", "run").code == 0
+    assert "unjudged" in (tmp_path / "run" / "report.html").read_text().lower()
+
+
+def test_an_attack_goes_on_where_it_was(cli):
+    command = ("attack", *SUBJECT, "--attack", "fgsm", "--eps", ".1", "--out", "run", "--json")
+    first = cli(*command)
+    again = cli(*command, "--resume")
+    assert json.loads(again.out) == json.loads(first.out)
+    other = cli(*command, "--seed", "1", "--resume")
+    assert (other.code, "its seed is 0, now 1" in other.err) == (2, True)
+    assert cli(*command, "--seed", "1", "--overwrite").code == 0
+
+
+def test_a_minimal_norm_attack_that_ran_out_says_so(cli):
+    options = ("--attack", "carlini_wagner", "--set", "steps=1", "--set", "binary_steps=1")
+    made = cli("attack", *SUBJECT, *options)
+    assert made.code == 0 and "budget exhausted" in made.out
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("attacks", "pgd"),
+        ("defenses", "symmetry_aware"),
+        ("models", "resnet20"),
+        ("data", "digits"),
+    ],
+)
+def test_list(cli, what, name):
+    assert name in cli("list", what).out
+    assert name in json.loads(cli("list", what, "--json").out)
+
+
+def test_train_then_audit_the_weights(cli, tmp_path):
+    recipe = ("--set", "recipe.epochs=2", "--set", "recipe.batch_size=64")
+    pairs = cli(
+        "audit", "--model", "mine.py:model", "--data", "digits", "--split", "train",
+        "--samples", "200", "--eps", ".1", "--out", "pairs",
+    )  # fmt: skip
+    assert pairs.code == 0, pairs.err
+    made = cli(
+        "train", "--model", "small_cnn", "--data", "digits", "--defense", "symmetry_aware",
+        "--pairs", "pairs", "--eps", ".1", *recipe, "--set", "attack.steps=5",
+        "--set", "zeta=0.2", "--out", "trained", "--json",
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    assert len(json.loads(made.out)["history"]) == 2
+    audited = cli(
+        "audit", "--model", "small_cnn", "--weights", "trained", "--data", "digits",
+        "--samples", "50", "--eps", ".1", "--json",
+    )  # fmt: skip
+    assert audited.code == 0, audited.err
+    assert json.loads(audited.out)["clean_accuracy"] > 0.15
+
+
+def test_pairs_of_the_test_split_are_refused(cli):
+    cli("audit", *SUBJECT, "--eps", ".1", "--out", "pairs")
+    made = cli(
+        "train", "--model", "small_cnn", "--data", "digits", "--defense", "symmetry_aware",
+        "--pairs", "pairs",
+    )  # fmt: skip
+    assert (made.code, "pairs come from --split train" in made.err) == (2, True)
+
+
+def test_correct_fit_evaluate_apply(cli, tmp_path):
+    for split, run in (("train", "fitting"), ("test", "pgd")):
+        command = ("attack", *SUBJECT, "--split", split, "--attack", "pgd", "--eps", ".1")
+        assert cli(*command, "--set", "step_size=eps/4", "--out", run).code == 0
+    made = cli("correct", "fit", "fitting", "--set", "epochs=5", "--out", "c.safetensors")
+    assert made.code == 0, made.err
+    judged = cli(
+        "correct", "evaluate", "c.safetensors", *SUBJECT, "--record", "pgd", "--eps", ".1",
+        "--steps", "5", "--out", "judged", "--json",
+    )  # fmt: skip
+    assert judged.code == 0, judged.err
+    table = json.loads(judged.out)
+    assert table["gray_box"][0]["attack"] == "pgd" and table["adaptive"]
+    np.save(tmp_path / "logits.npy", Record.open(tmp_path / "pgd").adversarial_logits.numpy())
+    applied = cli("correct", "apply", "c.safetensors", "logits.npy", "--out", "out.npy")
+    assert applied.code == 0, applied.err
+    assert np.load(tmp_path / "out.npy").shape == (100, 10)
+    audited = cli(
+        "audit", *SUBJECT, "--corrector", "c.safetensors", "--eps", ".05", "--json"
+    )  # fmt: skip
+    assert audited.code == 0 and "c.safetensors" in json.loads(audited.out)["model"]
+
+
+def test_every_command_has_help(cli):
+    for command in ("audit", "attack", "analyze", "report", "list", "train", "correct", "demo"):
+        made = cli(command, "--help")
+        assert made.code == 0 and "--help" in made.out
+
+
+def test_the_installed_command_starts():
+    made = subprocess.run(
+        [sys.executable, "-c", "from classward.cli.main import main; main(['--version'])"],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0 and made.stdout.startswith("classward ")

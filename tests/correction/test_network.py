@@ -1,0 +1,79 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from classward.correction.network import CorrectionNetwork
+
+LOGITS = torch.tensor([[1.0, 0.2, 0.3], [-0.5, 0.4, 0.8]])
+
+
+def network(hidden, seed=0, classes=3):
+    return CorrectionNetwork(classes, hidden, torch.Generator().manual_seed(seed))
+
+
+def by_hand():
+    made = network(4)
+    weights = {
+        "hidden.weight": [[1, -1, 0], [0.5, 0.5, -1], [-1, 0, 1], [0, 1, 1]],
+        "hidden.bias": [0, 0.1, 0, -0.6],
+        "output.weight": [[1, 0, -1, 0.5], [0, 2, 0, -1], [-1, 1, 1, 0]],
+        "output.bias": [0, 0, 0.25],
+    }
+    made.load_state_dict({name: torch.tensor(rows) for name, rows in weights.items()})
+    return made
+
+
+def test_is_the_formula_worked_out_by_hand():
+    # hidden of the first row: .8, .4, -.7, -.1; of the second: -.9, -.75, 1.3, .6
+    wanted = torch.tensor([[0.8, 0.8, -0.15], [-1.0, -0.6, 1.55]])
+    torch.testing.assert_close(by_hand()(LOGITS), wanted)
+
+
+def test_dropout_is_a_factor_of_the_hidden_neurons_alone():
+    factors = torch.tensor([[0.0, 2.0, 2.0, 2.0], [2.0, 2.0, 0.0, 2.0]])
+    wanted = torch.tensor([[0.0, 1.6, 1.05], [0.6, -1.2, 0.25]])
+    torch.testing.assert_close(by_hand()(LOGITS, factors), wanted)
+
+
+def test_dropout_keeps_the_asked_share_and_the_mean():
+    factors = network(1000).dropout(200, 0.8, torch.Generator().manual_seed(1))
+    assert factors.unique().tolist() == [0, 1.25]
+    assert factors.mean().item() == pytest.approx(1, abs=0.005)
+    assert network(None).dropout(200, 0.8, torch.Generator()) is None
+
+
+def test_one_layer_is_linear():
+    made = network(None)
+    wanted = LOGITS @ made.output.weight.T + made.output.bias
+    torch.testing.assert_close(made(LOGITS), wanted)
+    assert made.hidden is None
+
+
+@pytest.mark.parametrize("hidden", [7, None])
+def test_a_folded_scale_changes_no_output(hidden):
+    made = network(hidden)
+    before = made(LOGITS / 10)
+    made.fold(10.0)
+    torch.testing.assert_close(made(LOGITS), before)
+
+
+@pytest.mark.parametrize("hidden", [7, None])
+def test_first_weights_follow_the_seed_and_leave_the_global_one_alone(hidden):
+    numbers = torch.get_rng_state()
+    first, again, other = (network(hidden, seed).state_dict() for seed in (3, 3, 4))
+    assert torch.equal(torch.get_rng_state(), numbers)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not any(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_first_weights_have_the_spread_of_torch_layers():
+    made = network(400, classes=100)
+    for layer, inputs in ((made.hidden, 100), (made.output, 400)):
+        assert layer.weight.abs().max().item() == pytest.approx(inputs**-0.5, rel=0.01)
+        assert layer.weight.mean().item() == pytest.approx(0, abs=0.01 * inputs**-0.5)
+
+
+def test_training_mode_makes_nothing_random():
+    made = by_hand().train()
+    assert torch.equal(made(LOGITS), made.eval()(LOGITS))
+    assert torch.equal(made(LOGITS), made.output(F.relu(made.hidden(LOGITS))))

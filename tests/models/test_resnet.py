@@ -1,0 +1,76 @@
+"""Residual networks; published weights must have their published accuracy."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from classward.data.load import load_data
+from classward.models.load import load_model
+from classward.models.normalize import Normalize
+from classward.models.resnet import Block, resnet20, resnet32, resnet44, resnet56
+
+needs_data = pytest.mark.skipif(
+    "CLASSWARD_DATA" not in os.environ, reason="CLASSWARD_DATA does not say where the data are"
+)
+
+
+def accuracy(name, samples):
+    weights = Path(os.environ["CLASSWARD_DATA"], "models", f"cifar10_{name}_std.safetensors")
+    network = load_model(name, weights=weights)
+    data = load_data("cifar10", split="test", samples=samples)
+    right = 0
+    for positions in torch.arange(len(data)).split(500):
+        with torch.no_grad():
+            said = network(data.batch(positions)).argmax(dim=1)
+        right += int((said == data.labels[positions]).sum())
+    return 100 * right / len(data)
+
+
+@needs_data
+def test_published_resnet20_on_the_first_images():
+    assert accuracy("resnet20", "first:1000") == pytest.approx(91.6, abs=0.11)
+
+
+@pytest.mark.slow
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "published"), [("resnet20", 91.74), ("resnet32", 92.64), ("resnet56", 93.41)]
+)
+def test_published_weights_have_their_accuracy(name, published):
+    assert accuracy(name, None) == pytest.approx(published, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("build", "depth", "thousands"),
+    [(resnet20, 20, 270), (resnet32, 32, 464), (resnet44, 44, 659), (resnet56, 56, 853)],
+)
+def test_depth_and_size_are_those_of_the_paper(build, depth, thousands):
+    network = build()
+    matrices = [p for p in network.parameters() if p.ndim >= 2]
+    assert len(matrices) == depth
+    assert round(sum(p.numel() for p in network.parameters()) / 1000) == thousands
+
+
+def test_normalises_colour_images_unless_told_otherwise():
+    assert isinstance(resnet20().features[0], Normalize)
+    assert resnet20().features[0].mean.tolist() == pytest.approx([0.485, 0.456, 0.406])
+    assert resnet20(channels=1).features[0].std.tolist() == [1]
+    plain = resnet20(mean=[0.0] * 3, std=[1.0] * 3)
+    assert plain.features[0].std.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("size", [8, 32, 33])
+def test_takes_images_of_any_size(size):
+    network = resnet20(classes=5, channels=1, size=size).eval()
+    assert network(torch.rand(2, 1, size, size)).shape == (2, 5)
+
+
+def test_shortcut_takes_every_second_pixel_and_pads_channels_with_zeros():
+    maps = torch.rand(2, 4, 6, 6)
+    shortcut = Block(4, 8, 2).shortcut(maps)
+    assert shortcut.shape == (2, 8, 3, 3)
+    assert torch.equal(shortcut[:, 2:6], maps[:, :, ::2, ::2])
+    assert not shortcut[:, [0, 1, 6, 7]].any()
+    assert torch.equal(Block(4, 4, 1).shortcut(maps), maps)
