@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from classward.core.errors import InputError
 from classward.correction.corrector import Corrector
 
-QUICK = {"hidden": 64, "epochs": 80, "batch_size": 64, "scale": 3.0}
+QUICK = {"hidden": 128, "scale": 3.0, "learning_rate": 0.01, "batch_size": 64, "epochs": 20}
 
 
 @pytest.fixture(scope="module")

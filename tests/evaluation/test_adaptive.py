@@ -37,7 +37,7 @@ def images(samples, seed, name="toy"):
 @pytest.fixture(scope="module")
 def toy():
     model, data = brightest(), images(40, seed=1)
-    fitted = Corrector.small(hidden=64, scale=1.0, epochs=60, batch_size=64)
+    fitted = Corrector.small(hidden=128, scale=1.0, epochs=30, batch_size=64)
     fitted.fit_records([run_attack(model, ATTACK, images(200, seed=0))])
     records = {"PGD": run_attack(model, ATTACK, data)}
     return model, fitted, data, records

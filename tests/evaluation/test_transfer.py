@@ -89,7 +89,7 @@ def test_fitted_correctors_defend_against_their_own_attack():
         "sink": record(-4 * clean, labels, clean),
     }
     correctors = {
-        name: Corrector.small(hidden=32, epochs=60, batch_size=64).fit_records([records[name]])
+        name: Corrector.small(hidden=128, epochs=30, batch_size=64).fit_records([records[name]])
         for name in records
     }
     shares = [[s.value for s in row] for row in transfer_table(correctors, records).accuracy]
