@@ -22,6 +22,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff check src tests examples
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_house.py
 
 fmt: $(INSTALLED)
 	$(BIN)/ruff format src tests examples

@@ -61,7 +61,7 @@ def test_who_does_not_know_the_corrector_fails_and_who_does_wins(toy):
 def test_what_was_asked_is_told(toy):
     table = judged(toy)
     assert table.fitted_on == [repr(ATTACK)] and table.training_samples == 200
-    assert table.corrector.startswith("Corrector(batch_size=64, device='cpu', epochs=60")
+    assert table.corrector.startswith("Corrector(batch_size=64, device='cpu', epochs=30")
     assert (table.eps, table.norm) == (EPS, "linf")
     assert list(table.adaptive) == list(adaptive_attacks(Linf(EPS), 20))
 

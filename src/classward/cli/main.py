@@ -59,7 +59,7 @@ def run(arguments: list[str]) -> int:
     `CLASSWARD_DEBUG=1` shows where an error came from.
     """
     try:
-        return int(_app(arguments)(arguments, standalone_mode=False) or 0)
+        code = int(_app(arguments)(arguments, standalone_mode=False) or 0)
     except Exception as error:
         if os.environ.get("CLASSWARD_DEBUG"):
             raise
@@ -68,8 +68,10 @@ def run(arguments: list[str]) -> int:
             say(f"classward: {text}")
         return code
     except KeyboardInterrupt:
+        code = 130
+    if code == 130:  # typer turns an interruption within a command into this
         say("classward: interrupted; the same command with --resume goes on")
-        return 130
+    return code
 
 
 def _app(arguments: list[str]) -> typer.Typer:

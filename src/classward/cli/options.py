@@ -16,9 +16,10 @@ from classward.core.methods import make, read_option
 from classward.data.load import load_data
 from classward.data.split import Split
 from classward.evaluation.audit import HEADLINE
+from classward.evaluation.judge import Judge, judging
 from classward.models.load import load_model
 from classward.records.record import Record
-from classward.records.run_folder import RunFolder, next_free
+from classward.records.run_folder import RunFolder, check_free, next_free
 
 Model = Annotated[
     str,
@@ -89,6 +90,8 @@ class Common:
             raise InputError(f"--precision {self.precision}: only 'exact' (float32) is there")
         if self.resume and self.out is None:
             raise InputError("--resume needs --out, the run to go on with")
+        if self.out is not None:
+            check_free(self.out, self.resume, self.overwrite)
 
     def samples_of(self, split: str) -> Split:
         """The data, of `--split` or else of this part."""
@@ -96,7 +99,7 @@ class Common:
         return load_data(self.data, split=self.split or split, samples=self.samples, root=root)
 
     def network(self, data: Split) -> Any:
-        """The classifier, with the corrector behind it if one was named."""
+        """The classifier, with the corrector behind it if one was named; it fits the data."""
         channels, height, _ = data.shape
         network = load_model(
             self.model,
@@ -108,12 +111,14 @@ class Common:
             size=height,
             seed=self.seed,
         )
-        if self.corrector is None:
-            return network
-        from classward.correction.corrector import Corrector
-        from classward.models.corrected import Corrected
+        if self.corrector is not None:
+            from classward.correction.corrector import Corrector
+            from classward.models.corrected import Corrected
 
-        return Corrected(network, Corrector.load(self.corrector).network_)
+            network = Corrected(network, Corrector.load(self.corrector).network_)
+        with judging(network, self.device):
+            Judge(network, data, self.device)
+        return network
 
     @property
     def name(self) -> str:

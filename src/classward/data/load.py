@@ -49,7 +49,9 @@ def _load(name: str, split: str, root: Path | None) -> Split:
         if split not in module.SPLITS:
             known = ", ".join(module.SPLITS)
             raise InputError(f"{name} has no split '{split}', it has: {known}")
-        return module.load(split, root)
+        data = module.load(split, root)
+        data.name = f"{name} {split}"
+        return data
     if ".py:" in name:
         return call_function(name, split)
     if name.endswith(".npz"):

@@ -138,7 +138,7 @@ def _shard(
     columns = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
     passes = Passes(forward=watched.forward + judge.asked, backward=watched.backward)
     counts = {"passes": passes, "gradients": watched.gradients}
-    seconds = time.perf_counter() - started
+    seconds = round(time.perf_counter() - started, 3)
     if folder is not None:
         write_shard(folder, index, columns, counts)
         note_seconds(folder, index, seconds)

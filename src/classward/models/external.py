@@ -77,7 +77,8 @@ def load_external(
             )
     if stored is not None:
         fill(model, stored)
-    return _normalized(name, model, mean, std, usual).eval()
+    made = _normalized(name, model, mean, std, usual)
+    return made if source.endswith(".py") else made.eval()  # a user's mode is part of the model
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -84,6 +84,8 @@ def load_model(
 ) -> nn.Module:
     """Make a classifier, images in [0, 1] to logits, in eval mode.
 
+    A model of `FILE.py:FUNCTION` keeps the mode in which the function returns it.
+
     Args:
         name: A built-in name (`models()`), `torchvision:NAME`, `timm:NAME` or
             `FILE.py:FUNCTION`, which is called with `weights=` if it takes that, else without

@@ -238,7 +238,7 @@ def read_shard(folder: RunFolder, index: int) -> dict[str, Any] | None:
 
 def note_seconds(folder: RunFolder, index: int, seconds: float) -> None:
     """Keep the wall time of a shard; apart, since it alone differs from run to run."""
-    folder.write_json(SECONDS, _seconds(folder) | {f"{index:05d}": round(seconds, 3)})
+    folder.write_json(SECONDS, _seconds(folder) | {f"{index:05d}": seconds})
 
 
 def assemble(shards: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Record:

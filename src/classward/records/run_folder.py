@@ -96,7 +96,7 @@ class RunFolder:
         """
         path = Path(path)
         settings = json.loads(json.dumps(settings, allow_nan=False))
-        _check_free(path, resume, overwrite)
+        check_free(path, resume, overwrite)
         made = _make(path)
         with _locked(path):
             try:
@@ -179,7 +179,12 @@ def _manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_free(path: Path, resume: bool, overwrite: bool) -> None:
+def check_free(path: Path, resume: bool, overwrite: bool) -> None:
+    """Whether a run may be made here; says so before any work is done for it.
+
+    Raises:
+        InputError: If the folder holds something else, or a run and neither flag is given.
+    """
     if resume and overwrite:
         raise InputError("resume and overwrite exclude each other: give one of them")
     if path.exists() and not path.is_dir():

@@ -245,4 +245,4 @@ def _environment() -> "jinja2.Environment":
 def _visible(value: object) -> object:
     """Text from a result without what cannot be seen; markup is ours and stays."""
     ours = hasattr(value, "__html__") or not isinstance(value, str)
-    return value if ours else wording.printable(value)
+    return value if ours else wording.printable(str(value))

@@ -10,7 +10,7 @@ from classward.records.result import Result, Share, Statistic
 from classward.reporting.class_bars import least_robust
 from classward.reporting.wording import (
     between,
-    label,
+    called,
     listed,
     p_value,
     percent,
@@ -145,7 +145,7 @@ def pair_sentence(analysis: Analysis) -> str:
     if not pairs:
         return f"No two classes are each other's top target within {limit}."
     i, j = max(pairs, key=lambda pair: _flow(matrix, *pair) + _flow(matrix, *pair[::-1]))
-    names = [label(analysis.classes[entry]) for entry in (i, j)]
+    names = [called(analysis.classes[entry]) for entry in (i, j)]
     others = len(pairs) - 1
     more = f"; {others} more such pair{'s' if others > 1 else ''}" if others else ""
     return (
@@ -196,8 +196,8 @@ def _gap(audit: Audit) -> str:
     gap = 100 * ((best.robust or 0) - (worst.robust or 0))
     flow = audit.analysis.per_class[audit.per_class.index(worst)]
     return (
-        f"{label(worst.name)} is the weakest class, {percent(worst.robust)} "
-        f"({interval}) stay right, {gap:.1f} points below {label(best.name)}"
+        f"{called(worst.name)} is the weakest class, {percent(worst.robust)} "
+        f"({interval}) stay right, {gap:.1f} points below {called(best.name)}"
         f"{_falls_to(flow)}."
     )
 
@@ -208,7 +208,7 @@ def _worst_class(classes: list[ClassRobustness]) -> str:
         return "No class has samples."
     worst = min(defined, key=lambda entry: entry.robust.value or 0.0)
     return (
-        f"{label(worst.name)} has the fewest right after the attack, "
+        f"{called(worst.name)} has the fewest right after the attack, "
         f"{share(worst.robust)}{_falls_to(worst)}."
     )
 
@@ -216,7 +216,7 @@ def _worst_class(classes: list[ClassRobustness]) -> str:
 def _falls_to(entry: ClassRobustness) -> str:
     if entry.top_target is None or not entry.top_share:
         return ""
-    target = label(entry.top_target)
+    target = called(entry.top_target)
     return f"; the most fall to {target} ({percent(entry.top_share)})"
 
 

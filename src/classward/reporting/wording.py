@@ -31,6 +31,16 @@ def label(name: str, width: int = 24) -> str:
     return printable(name, width) or "(no name)"
 
 
+def called(name: str) -> str:
+    """A class name in a sentence, where a bare number would read as a figure.
+
+    >>> called("cat"), called("3")
+    ('cat', 'class 3')
+    """
+    shown = label(name)
+    return f"class {shown}" if shown.isdigit() else shown
+
+
 def percent(share: float | None) -> str:
     """A share in percent with one decimal.
 
