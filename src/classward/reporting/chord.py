@@ -43,11 +43,15 @@ def chord(
     colors = {pair: PAIR_COLORS[n % len(PAIR_COLORS)] for n, pair in enumerate(pairs)}
     ring = {str(i): color for pair, color in colors.items() for i in pair}
     labels = [label(name, width=14) for name in names]
+    upright = max(map(len, labels)) <= 3  # a 6 on its head is a 9
     for sector, text in zip(circle.sectors, labels, strict=True):
         sector.add_track((95, 100)).axis(fc=ring.get(sector.name, RING), lw=0)
-        sector.text(text, r=104, size=9.5, orientation="vertical", color=INK)
+        sector.text(
+            text, r=108 if upright else 104, size=9.5, color=INK, orientation="vertical",
+            adjust_rotation=not upright,
+        )  # fmt: skip
     _link(circle, flows, colors)
-    margin = 0.15 + 0.075 * max(map(len, labels))
+    margin = 0.25 + 0.075 * max(map(len, labels))
     side = 4.4 + 2 * margin
     figure = Figure(figsize=(side, side))
     edge = margin / side

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from classward.records.audit_result import ClassAccuracy
-from classward.reporting.figure import ACCENT, FAINT, INK, MUTED, drawing
+from classward.reporting.figure import ACCENT, FAINT, INK, MUTED, drawing, in_percent
 from classward.reporting.wording import label
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ def class_bars(classes: list[ClassAccuracy]) -> "matplotlib.figure.Figure":
         classes: In the order in which they are drawn, from the top; none undefined.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
 
     figure = Figure(figsize=(7.2, 1.1 + 0.3 * len(classes)), layout="constrained")
     axes = figure.add_subplot()
@@ -39,7 +38,7 @@ def class_bars(classes: list[ClassAccuracy]) -> "matplotlib.figure.Figure":
     _whiskers(axes, [entry.robust_interval for entry in classes], INK, 1.3)
     axes.set_yticks(rows, [label(entry.name, width=18) for entry in classes])
     axes.set(xlim=(0, 1.0), ylim=(len(classes) - 0.4, -0.6))
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.xaxis.set_major_formatter(in_percent)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color="#eef1f4", linewidth=0.8)

@@ -55,6 +55,15 @@ def drawing(salt: str = "classward") -> Iterator[None]:
         yield
 
 
+def in_percent(share: float, position: int | None = None) -> str:
+    """Label of a tick, whose position on the axis does not matter.
+
+    >>> in_percent(0.025), in_percent(0.3)
+    ('2.5%', '30%')
+    """
+    return f"{100 * share:g}%"
+
+
 def svg(figure: "matplotlib.figure.Figure", salt: str) -> Markup:
     """`figure` as an SVG element to stand inside an HTML page."""
     buffer = StringIO()

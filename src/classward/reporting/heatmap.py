@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from classward.core.types import Pair
 from classward.reporting.busiest import block, coarse, off_diagonal
-from classward.reporting.figure import FAINT, HIGHLIGHT, INK, MUTED, drawing
+from classward.reporting.figure import FAINT, HIGHLIGHT, INK, MUTED, drawing, in_percent
 from classward.reporting.wording import label
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def heatmap(
     _hatch_undefined(axes, matrix)
     _frame(axes, pairs)
     labels = [label(name, width=14) for name in names]
-    slanted = k > 8 or max(map(len, labels)) > 5
+    slanted = max(map(len, labels)) > 4
     axes.set_xticks(
         np.arange(k) + 0.5,
         labels,
@@ -111,16 +111,12 @@ def _frame(axes: Any, pairs: list[Pair]) -> None:
 
 
 def _finish(figure: Any, axes: Any, image: Any) -> None:
-    from matplotlib.ticker import PercentFormatter
-
     axes.set_aspect("equal")
     if not axes.yaxis_inverted():
         axes.invert_yaxis()
     axes.set(xlabel="classified as", ylabel="class")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(
-        image, ax=axes, shrink=0.5, aspect=18, pad=0.02, format=PercentFormatter(1)
-    )
+    bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=18, pad=0.02, format=in_percent)
     bar.outline.set(edgecolor=FAINT)
     bar.ax.tick_params(length=2, labelsize=8.5)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from classward.reporting.busiest import READABLE, coarse, off_diagonal
-from classward.reporting.figure import FAINT, drawing
+from classward.reporting.figure import FAINT, drawing, in_percent
 from classward.reporting.wording import label
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def similarity(
         names: Class names, written up to 20 classes.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
 
     figure = Figure(figsize=(9.0, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -36,7 +35,6 @@ def similarity(
     if len(flows) == len(names):
         flows = np.ma.array(flows, mask=own | np.isnan(matrix))
         similar = np.ma.array(similar, mask=own)
-    percent = PercentFormatter(1)
     reach = max(np.abs(similar).max(), 0.01)
     _panel(
         figure,
@@ -46,7 +44,9 @@ def similarity(
         ("PuOr_r", -reach, reach),
         None,
     )
-    _panel(figure, right, flows, "attack matrix", ("Blues", 0, max(flows.max(), 0.01)), percent)
+    _panel(
+        figure, right, flows, "attack matrix", ("Blues", 0, max(flows.max(), 0.01)), in_percent
+    )
     _name(left, names)
     right.set(xticks=[], yticks=[])
     return figure
