@@ -3,17 +3,13 @@
 import gzip
 import io
 import json
-import os
 import tarfile
 import zipfile
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
-
-REAL = os.environ.get("CLASSWARD_DATA")
 
 
 @pytest.fixture(autouse=True)
@@ -27,18 +23,6 @@ def home(tmp_path, monkeypatch):
     for variable in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(variable, "127.0.0.1")
     return folder
-
-
-@pytest.fixture
-def real():
-    """The folder with this real file, or a skipped test."""
-
-    def find(file):
-        if not REAL or not Path(REAL, file).exists():
-            pytest.skip(f"needs {file} in the folder that CLASSWARD_DATA names")
-        return Path(REAL)
-
-    return find
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def test_a_new_file_of_the_folder_is_a_new_name(tmp_path, monkeypatch):
         "    return Split(torch.zeros(4, 1, 2, 2), [0, 1, 0, 1], name=split)\n"
     )
     assert "stripes" in data_names()
-    assert load_data("stripes").name == "test"
+    assert load_data("stripes").name == "stripes test"
     del sys.modules["classward.data.stripes"]
 
 
@@ -77,7 +77,7 @@ REFUSED = [
     ({"name": "missing.py:f"}, "missing.py: no such Python file"),
     ({"name": "digits", "split": "val"}, "digits has no split 'val', it has: train, test"),
     ({"name": "imagenet_sample", "split": "train"}, "has no split 'train', it has: test$"),
-    ({"name": "digits", "samples": 598}, "samples=598, but digits has only 597 images"),
+    ({"name": "digits", "samples": 598}, "samples=598, but digits test has only 597 images"),
     ({"name": "digits", "samples": "all"}, "samples must be a count N or 'first:N', got 'all'"),
     ({"name": "mnist", "root": "no/such/folder"}, "root names no folder: no/such/folder"),
 ]

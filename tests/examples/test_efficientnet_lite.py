@@ -1,6 +1,5 @@
 """The example of a network of one's own, with the weights it was written for."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,11 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "efficientnet_lite.py"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    "CLASSWARD_DATA" not in os.environ, reason="CLASSWARD_DATA does not say where the data are"
-)
-def test_published_weights_have_their_accuracy():
-    weights = Path(
-        os.environ["CLASSWARD_DATA"], "models/imagenet_efficientnet_lite0.safetensors"
-    )
+def test_published_weights_have_their_accuracy(real):
+    file = "models/imagenet_efficientnet_lite0.safetensors"
+    weights = real(file) / file
     model = load_model(f"{EXAMPLE}:efficientnet_lite0", weights=weights)
-    data = load_data("imagenet_sample")
+    data = load_data("imagenet_sample", root=real(file))
     right = 0
     for positions in torch.arange(len(data)).split(50):
         with torch.no_grad():
@@ -33,7 +28,7 @@ def test_published_weights_have_their_accuracy():
 
 
 def test_takes_published_names_and_refuses_others(tmp_path):
-    untrained = load_model(f"{EXAMPLE}:EfficientNetLite", seed=1)
+    untrained = load_model(f"{EXAMPLE}:EfficientNetLite", seed=1).eval()
     state = {k: v for k, v in untrained.state_dict().items() if not k.endswith("tracked")}
     assert {"_conv_stem.weight", "_blocks.15._bn2.bias", "_bn1.weight", "_fc.bias"} <= {*state}
     path, images = tmp_path / "w.safetensors", torch.rand(1, 3, 64, 64)

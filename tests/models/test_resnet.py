@@ -1,8 +1,5 @@
 """Residual networks; published weights must have their published accuracy."""
 
-import os
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -11,15 +8,11 @@ from classward.models.load import load_model
 from classward.models.normalize import Normalize
 from classward.models.resnet import Block, resnet20, resnet32, resnet44, resnet56
 
-needs_data = pytest.mark.skipif(
-    "CLASSWARD_DATA" not in os.environ, reason="CLASSWARD_DATA does not say where the data are"
-)
 
-
-def accuracy(name, samples):
-    weights = Path(os.environ["CLASSWARD_DATA"], "models", f"cifar10_{name}_std.safetensors")
+def accuracy(folder, name, samples):
+    weights = folder / "models" / f"cifar10_{name}_std.safetensors"
     network = load_model(name, weights=weights)
-    data = load_data("cifar10", split="test", samples=samples)
+    data = load_data("cifar10", split="test", samples=samples, root=folder)
     right = 0
     for positions in torch.arange(len(data)).split(500):
         with torch.no_grad():
@@ -28,18 +21,18 @@ def accuracy(name, samples):
     return 100 * right / len(data)
 
 
-@needs_data
-def test_published_resnet20_on_the_first_images():
-    assert accuracy("resnet20", "first:1000") == pytest.approx(91.6, abs=0.11)
+def test_published_resnet20_on_the_first_images(real):
+    assert accuracy(real("cifar10.webp.zip"), "resnet20", "first:1000") == pytest.approx(
+        91.6, abs=0.11
+    )
 
 
 @pytest.mark.slow
-@needs_data
 @pytest.mark.parametrize(
     ("name", "published"), [("resnet20", 91.74), ("resnet32", 92.64), ("resnet56", 93.41)]
 )
-def test_published_weights_have_their_accuracy(name, published):
-    assert accuracy(name, None) == pytest.approx(published, abs=0.02)
+def test_published_weights_have_their_accuracy(real, name, published):
+    assert accuracy(real("cifar10.webp.zip"), name, None) == pytest.approx(published, abs=0.02)
 
 
 @pytest.mark.parametrize(

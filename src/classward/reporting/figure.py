@@ -55,7 +55,7 @@ def drawing(salt: str = "classward") -> Iterator[None]:
         yield
 
 
-def in_percent(share: float, position: float | None = None) -> str:
+def in_percent(share: float, position: object = None) -> str:
     """Label of a tick, whose position on the axis does not matter.
 
     >>> in_percent(0.025), in_percent(0.3)
