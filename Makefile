@@ -18,21 +18,21 @@ slow: $(INSTALLED)
 	$(BIN)/pytest -m slow
 
 check: $(INSTALLED)
-	$(BIN)/ruff format --check src tests examples
-	$(BIN)/ruff check src tests examples
+	$(BIN)/ruff format --check src tests examples benchmarks
+	$(BIN)/ruff check src tests examples benchmarks
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_house.py
 
 fmt: $(INSTALLED)
-	$(BIN)/ruff format src tests examples
-	$(BIN)/ruff check --fix src tests examples
+	$(BIN)/ruff format src tests examples benchmarks
+	$(BIN)/ruff check --fix src tests examples benchmarks
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/audit_cost.py
 
 docs: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet mkdocs-material "mkdocstrings[python]"
+	$(BIN)/python -m pip install --quiet --constraint constraints-cpu.txt --group docs
 	$(BIN)/mkdocs build --strict
 
 $(INSTALLED): pyproject.toml constraints-cpu.txt
@@ -42,4 +42,4 @@ $(INSTALLED): pyproject.toml constraints-cpu.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site

@@ -72,9 +72,12 @@ def _lines() -> Iterator[Tell]:
         nonlocal last
         now = time.monotonic()
         begun = started.setdefault(what, now)
-        if done < total and now - last < EVERY:
+        if done < total and (now - last < EVERY or not done):
             return
         last, taken = now, now - begun
+        if total == 1:
+            say(f"{what}: {taken:.1f} s")
+            return
         rate = f", {done / taken:.0f}/s" if taken > 0.1 else ""
         left = f", {taken * (total - done) / done:.0f} s left" if done < total else ""
         say(f"{what}: {done}/{total}{rate}{left}")
