@@ -108,7 +108,7 @@ def test_normalisation_goes_in_front(file, function):
     ("name", "options", "said"),
     [
         ("{file}:nett", {}, "net.py has no function 'nett', the nearest is 'net'"),
-        ("{file}x.py:net", {}, "netx.py: no such file"),
+        ("{file}x.py:net", {}, "netx.py: no such Python file"),
         ("{file}", {}, "expected torchvision:NAME, timm:NAME or FILE.py:FUNCTION"),
         ("torchvison:resnet18", {}, "expected torchvision:NAME, timm:NAME or FILE.py"),
         ("{file}:breaks", {}, "net.py:breaks: RuntimeError: first line$"),

@@ -1,9 +1,7 @@
 """Data of the user's own: an `.npz` file, or what a function of a Python file returns."""
 
-import importlib.util
 import inspect
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from classward.core.errors import ClasswardError, InputError
+from classward.core.user_file import user_function
 from classward.data.archives import opened_zip, read_array
 from classward.data.split import Split
 
@@ -53,7 +52,8 @@ def call_function(name: str, split: str = "test") -> Split:
         InputError: If there is no such function, it raises, or it returns something else.
     """
     file, _, function = name.rpartition(":")
-    call = _function(Path(file), function)
+    with _blaming(file):
+        call = user_function(file, function)
     with _blaming(name):
         wants_split = "split" in inspect.signature(call).parameters
         made = call(split=split) if wants_split else call()
@@ -107,20 +107,6 @@ def _read_loader(loader: DataLoader[Any]) -> tuple[Tensor, Tensor]:
         raise InputError("a DataLoader must keep order and number: no shuffle, no drop_last")
     images, labels = zip(*((batch[0], batch[1]) for batch in loader), strict=True)
     return torch.cat(images), torch.cat(labels)
-
-
-def _function(path: Path, name: str) -> Callable[..., Any]:
-    spec = importlib.util.spec_from_file_location(f"_classward_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise InputError(f"{path}: no such Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look up the names they mention
-    with _blaming(str(path)):
-        spec.loader.exec_module(module)
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise InputError(f"{path} has no function '{name}'")
-    return function
 
 
 @contextmanager

@@ -1,13 +1,7 @@
-"""Models from outside: torchvision's, timm's, or made by a function in a Python file.
-
-A file is imported, that is, run, only because its path was given; no name in a weights file or
-a configuration ever leads to an import.
-"""
+"""Models from outside: torchvision's, timm's, or made by a function in a Python file."""
 
 import difflib
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +14,7 @@ from torch import Tensor, nn
 
 from classward.core.errors import ClasswardError, InputError, SystemFaultError
 from classward.core.types import Classifier
+from classward.core.user_file import user_function
 from classward.models.network import first_weights
 from classward.models.normalize import MeanAndStd, Normalize
 from classward.models.weights import Weights, fill, read_weights, weights_file
@@ -174,7 +169,7 @@ def _check_classes(name: str, count: int, asked: int | None) -> None:
 
 def _from_file(file: str, function: str, weights: str | Path | None) -> nn.Module:
     name = f"{file}:{function}"
-    make = _function(file, function)
+    make = user_function(file, function)
     takes = signature(make).parameters.get("weights")
     if weights is None and takes is not None and takes.default is Parameter.empty:
         raise InputError(f"{name} takes weights: pass weights= (--weights FILE)")
@@ -186,23 +181,6 @@ def _from_file(file: str, function: str, weights: str | Path | None) -> nn.Modul
     if weights is not None and takes is None:
         fill(model, read_weights(weights))
     return model
-
-
-def _function(file: str, function: str) -> Callable[..., Any]:
-    path = Path(file).resolve()
-    if not path.is_file():
-        raise InputError(f"model {file}: no such file")
-    spec = importlib.util.spec_from_file_location(f"classward_model_{path.stem}", path)
-    assert spec is not None  # it ends in .py
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    callables = {name: value for name, value in vars(module).items() if callable(value)}
-    if function not in callables:
-        own = [k for k, v in callables.items() if getattr(v, "__module__", "") == spec.name]
-        known = f"the nearest is '{nearest(function, own)}'" if own else "it has none"
-        raise InputError(f"{file} has no function '{function}', {known}")
-    return callables[function]
 
 
 @contextmanager

@@ -1,0 +1,36 @@
+"""A function of a Python file that the user names: the one way to code from outside.
+
+A file is imported, that is, run, only because its path was given; no name in a weights file or
+a configuration ever leads to an import.
+"""
+
+import difflib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from classward.core.errors import InputError
+
+
+def user_function(file: str | Path, name: str) -> Callable[..., Any]:
+    """Run a Python file and give the callable of that name; what the file raises is passed on.
+
+    Raises:
+        InputError: If there is no such file, or nothing callable of that name in it.
+    """
+    path = Path(file).resolve()
+    spec = importlib.util.spec_from_file_location(f"classward_user_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise InputError(f"{file}: no such Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look up the names they mention
+    spec.loader.exec_module(module)
+    callables = {key: value for key, value in vars(module).items() if callable(value)}
+    if name not in callables:
+        own = [k for k, v in callables.items() if getattr(v, "__module__", "") == spec.name]
+        near = difflib.get_close_matches(name, own, n=1, cutoff=0)
+        known = f"the nearest is '{near[0]}'" if near else "it has none"
+        raise InputError(f"{file} has no function '{name}', {known}")
+    return callables[name]
