@@ -7,7 +7,8 @@ from torch import nn
 from classward.core.errors import InputError
 from classward.data.load import load_data
 from classward.data.split import Split
-from classward.evaluation.audit import audit, passes_of, plan, worst_case
+from classward.evaluation.audit import audit, worst_case
+from classward.evaluation.plan import passes_of, plan
 from classward.models.load import load_model
 from classward.records.examples import read_examples
 from classward.records.record import Record

@@ -8,7 +8,7 @@ from classward.cli import options
 from classward.cli.screen import progress, say, show
 from classward.core.errors import InputError
 from classward.evaluation.audit import audit as run_audit
-from classward.evaluation.audit import passes_of, plan
+from classward.evaluation.plan import passes_of, plan
 from classward.records.audit_result import Audit
 from classward.records.examples import read_examples
 from classward.records.run_folder import RunFolder

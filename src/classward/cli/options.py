@@ -15,8 +15,8 @@ from classward.core.errors import InputError
 from classward.core.methods import make, read_option
 from classward.data.load import load_data
 from classward.data.split import Split
-from classward.evaluation.audit import HEADLINE
 from classward.evaluation.judge import Judge, judging
+from classward.evaluation.plan import HEADLINE
 from classward.models.load import load_model
 from classward.records.record import Record
 from classward.records.run_folder import RunFolder, check_free, next_free

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,16 +10,14 @@ from torch import Tensor
 
 from classward.analysis.analyze import analyze
 from classward.analysis.significance import wilson
-from classward.attacks.fgsm import FGSM
-from classward.attacks.pgd import PGD
 from classward.core.balls import ball as make_ball
 from classward.core.errors import InputError
-from classward.core.losses import cross_entropy, margin
-from classward.core.types import Attack, SampleLoss
 from classward.data.split import Split
 from classward.evaluation import verdict as checks_of
+from classward.evaluation.blind import blind_share
 from classward.evaluation.examples import pair_examples
 from classward.evaluation.judge import Judge, Model, judging
+from classward.evaluation.plan import GRADIENTS, HEADLINE, Planned, plan
 from classward.evaluation.request import versions
 from classward.evaluation.run_attack import run_attack
 from classward.models.class_weights import class_weights
@@ -33,49 +30,6 @@ from classward.records.run_folder import RunFolder
 from classward.records.saved import dump
 
 Progress = Callable[[str, int, int], None]  # attack, samples done, samples in all
-HEADLINE = "pgd"  # its matrix, symmetry and pairs are the headline ones
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planned:
-    """One attack of a budget.
-
-    Attributes:
-        attack: The attack.
-        loss: What it climbs.
-        until: "first_success" where only robust accuracy is wanted of it.
-    """
-
-    attack: Attack
-    loss: SampleLoss
-    until: Literal["first_success"] | None = None
-
-    def __str__(self) -> str:
-        early = "" if self.until is None else ", until first success"
-        return f"{self.attack} on {self.loss.__name__}{early}"
-
-
-def plan(eps: float, norm: str) -> dict[str, Planned]:
-    """The attacks of `--budget quick`: one step, and 20 steps on two losses.
-
-    The headline attack starts at the clean image, so that its pairs do not depend on a seed.
-    """
-    ball = make_ball(norm, eps)
-    step = eps / 4 or 1.0  # at radius 0 any step goes nowhere
-    headline = PGD(ball=ball, steps=20, step_size=step, random_start=False)
-    pgd = PGD(ball=ball, steps=20, step_size=step)
-    return {
-        "fgsm": Planned(attack=FGSM(ball=ball), loss=cross_entropy),
-        HEADLINE: Planned(attack=headline, loss=cross_entropy),
-        "pgd_margin": Planned(attack=pgd, loss=margin, until="first_success"),
-    }
-
-
-def passes_of(planned: Mapping[str, Planned], samples: int) -> Passes:
-    """Most images a plan sends through the network: what it costs before it starts."""
-    steps = sum(getattr(entry.attack, "steps", 1) for entry in planned.values())
-    verdicts = sum(2 if entry.until is None else 3 for entry in planned.values())
-    return Passes(forward=(steps + verdicts) * samples, backward=steps * samples)
 
 
 def audit(
@@ -153,7 +107,20 @@ def audit(
             )
             for key, entry in planned.items()
         }
-        checks = [*_checks(records, eps, norm, expect_clean), mode]
+        blind = {
+            key: blind_share(
+                model,
+                data,
+                planned[key].loss,
+                make_ball(norm, eps),
+                seed=seed,
+                batch_size=batch_size,
+                device=device,
+            )
+            for key in GRADIENTS
+            if checks_of.many_zero_gradients(records[key])
+        }
+        checks = [*_checks(records, blind, eps, norm, expect_clean), mode]
         analysis = analyze(
             records[HEADLINE],
             weights=weights,
@@ -174,13 +141,21 @@ def audit(
 
 
 def _checks(
-    records: Mapping[str, Record], eps: float, norm: str, expect_clean: float | None
+    records: Mapping[str, Record],
+    blind: Mapping[str, float],
+    eps: float,
+    norm: str,
+    expect_clean: float | None,
 ) -> list[Check]:
-    head, scale_free = records[HEADLINE], records["pgd_margin"]
+    head = records[HEADLINE]
     checks = [
         checks_of.gradients_are_finite(records),
-        checks_of.gradients_are_not_zero(HEADLINE, head, scale_free=False),
-        checks_of.gradients_are_not_zero("pgd_margin", scale_free, scale_free=True),
+        *(
+            checks_of.gradients_are_not_zero(
+                key, records[key], scale_free=free, blind=blind.get(key)
+            )
+            for key, free in GRADIENTS.items()
+        ),
         checks_of.outputs_are_repeatable(records),
         checks_of.attacks_kept_their_word(records, eps, norm),
         checks_of.steps_help(records["fgsm"], head),

@@ -47,23 +47,40 @@ def gradients_are_finite(records: Mapping[str, Record]) -> Check:
     )
 
 
-def gradients_are_not_zero(name: str, record: Record, *, scale_free: bool) -> Check:
-    """Nearly no gradient that is exactly zero, at any step.
+def many_zero_gradients(record: Record) -> bool:
+    """Whether more gradients were exactly zero than a sound attack sees."""
+    counts = record.gradients
+    return counts.taken == 0 or counts.zero / counts.taken > ZERO_GRADIENTS
+
+
+def gradients_are_not_zero(
+    name: str, record: Record, *, scale_free: bool, blind: float | None = None
+) -> Check:
+    """Nearly no gradient that is exactly zero, at any step, where there is one to see.
 
     Args:
         name: Name of the attack.
         record: Its record.
         scale_free: Whether its loss cannot saturate (the margin); zeros then mean that the
             gradient is masked. Cross-entropy alone may vanish on very confident logits.
+        blind: Share of samples whose logits change where their gradient is zero; asked for
+            where `many_zero_gradients`.
     """
     counts = record.gradients
     share = counts.zero / counts.taken if counts.taken else 1.0
     cause = "the gradient is masked" if scale_free else "cross-entropy saturates or is masked"
+    constant = blind is not None and blind <= ZERO_GRADIENTS
+    if share <= ZERO_GRADIENTS:
+        means = "."
+    elif constant:
+        means = f"; the logits are constant there, except for {blind:.2%} of the samples."
+    else:
+        means = f": {cause}, and the attack is blind."
     return Check(
         name=f"nonzero_gradients_{name}",
-        passed=share <= ZERO_GRADIENTS,
+        passed=share <= ZERO_GRADIENTS or constant,
         evidence=f"{share:.2%} of {counts.taken} input gradients of {name} were exactly zero"
-        + ("." if share <= ZERO_GRADIENTS else f": {cause}, and the attack is blind."),
+        + means,
         otherwise="unsound" if scale_free else "suspect",
     )
 
