@@ -1,21 +1,25 @@
 """Ask the original AutoAttack which images survive it; what it says is kept as golden sets.
 
-Needs the package `autoattack` of github.com/fra31/auto-attack (commit a392200) beside classward,
-and the real data in the folder that CLASSWARD_DATA names. Only ids and settings are stored.
+Needs the package `autoattack` of github.com/fra31/auto-attack (commit a392200) beside
+classward, and the real data in the folder that CLASSWARD_DATA names. Ids and settings are all
+that is stored.
 
     python benchmarks/autoattack_golden.py [NAME ...]        minutes for each, on one core
 """
 
-import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from autoattack import AutoAttack
+from torch import Tensor, nn
 
-from classward import load_data, load_model
+from classward import Split, load_data, load_model
+from classward.evaluation.judge import model_digest
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "evaluation" / "golden"
 SEEDS = [0, 1, 2]
@@ -33,8 +37,11 @@ WEIGHTS = {
 }
 
 
-def survivors(model, images, labels, ids, norm, eps, seed):
+def survivors(
+    model: nn.Module, data: Split, norm: str, eps: float, seed: int
+) -> dict[str, str]:
     """Ids that are right before the attacks, and after each of them, in the official order."""
+    images, labels = data.batch(torch.arange(len(data))), data.labels
     asked = AutoAttack(
         model,
         norm={"linf": "Linf", "l2": "L2"}[norm],
@@ -46,7 +53,7 @@ def survivors(model, images, labels, ids, norm, eps, seed):
     )
     with torch.no_grad():
         left = (model(images).argmax(dim=1) == labels).nonzero().flatten()
-    kept = {"clean": ids[left].tolist()}
+    kept = {"clean": written(data.ids[left])}
     for attack in list(asked.attacks_to_run):
         if len(left) > 0:
             asked.attacks_to_run = [attack]
@@ -54,19 +61,16 @@ def survivors(model, images, labels, ids, norm, eps, seed):
                 images[left], labels[left], return_labels=True
             )
             left = left[said == labels[left]]
-        kept[attack] = ids[left].tolist()
+        kept[attack] = written(data.ids[left])
     return kept
 
 
-def digest(model):
-    """SHA-256 of the weights, for those that are trained on the spot."""
-    summed = hashlib.sha256()
-    for tensor in model.state_dict().values():
-        summed.update(tensor.contiguous().numpy().tobytes())
-    return summed.hexdigest()
+def written(ids: Tensor) -> str:
+    """Ids as one line of text."""
+    return " ".join(map(str, ids.tolist()))
 
 
-def golden(name):
+def golden(name: str) -> dict[str, Any]:
     """One entry of the file: what was asked, and the ids that survived, for each seed."""
     subject, weights = SUBJECTS[name], WEIGHTS.get(name)
     data = load_data(subject["data"], split="test", samples=100)
@@ -74,27 +78,26 @@ def golden(name):
         f"{GOLDEN / 'models.py'}:{name}",
         weights=weights and Path(os.environ["CLASSWARD_DATA"], weights),
     )
-    images = data.batch(torch.arange(len(data)))
-    task = (model, images, data.labels, data.ids, subject["norm"], subject["eps"])
+    task = (model, data, subject["norm"], subject["eps"])
     return subject | {
         "samples": 100,
         "version": "standard",
         "weights": weights,
-        "digest": digest(model),
+        "digest": model_digest(model),
         "torch": torch.__version__,
         "survivors": {str(seed): survivors(*task, seed) for seed in SEEDS},
     }
 
 
-def main(names):
+def main(names: Iterable[str]) -> None:
     """Renew the entries of these names."""
     path = GOLDEN / "autoattack.json"
     entries = json.loads(path.read_text()) if path.exists() else {}
     for name in names:
         entries[name] = golden(name)
-        text = json.dumps(dict(sorted(entries.items())))
-        path.write_text(text.replace('}, "', '},\n"').replace('], "', '],\n"') + "\n")
-        print(name, {s: len(k["square"]) for s, k in entries[name]["survivors"].items()})
+        path.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n")
+        for seed, kept in entries[name]["survivors"].items():
+            print(f"{name}, seed {seed}: {len(kept['square'].split())} survive")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,16 @@ if TYPE_CHECKING:
     from classward.correction.corrector import Corrector as Corrector
     from classward.data.load import load_data as load_data
     from classward.data.split import Split as Split
+    from classward.evaluation.adapters.adapt import adapt as adapt
     from classward.evaluation.adaptive import correction_table as correction_table
+    from classward.evaluation.assert_robust import assert_robust as assert_robust
     from classward.evaluation.audit import audit as audit
+    from classward.evaluation.compare import compare as compare
+    from classward.evaluation.given_images import judge_images as judge_images
     from classward.evaluation.run_attack import run_attack as run_attack
+    from classward.evaluation.run_suite import run_suite as run_suite
+    from classward.evaluation.suites import aa_lite as aa_lite
+    from classward.evaluation.suites import autoattack as autoattack
     from classward.evaluation.transfer import transfer_table as transfer_table
     from classward.models.corrected import Corrected as Corrected
     from classward.models.load import load_model as load_model
@@ -33,13 +40,20 @@ _WHERE = {
     "Recipe": "training.schedule",
     "Record": "records.record",
     "Split": "data.split",
+    "aa_lite": "evaluation.suites",
+    "adapt": "evaluation.adapters.adapt",
     "analyze": "analysis.analyze",
+    "assert_robust": "evaluation.assert_robust",
     "audit": "evaluation.audit",
+    "compare": "evaluation.compare",
+    "autoattack": "evaluation.suites",
     "correction_table": "evaluation.adaptive",
+    "judge_images": "evaluation.given_images",
     "load_data": "data.load",
     "load_model": "models.load",
     "render": "reporting.page",
     "run_attack": "evaluation.run_attack",
+    "run_suite": "evaluation.run_suite",
     "train": "training.train",
     "transfer_table": "evaluation.transfer",
 }

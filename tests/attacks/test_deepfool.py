@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classward.attacks.deepfool import DeepFool
+from classward.core.balls import ball
 from classward.core.errors import InputError
 from classward.core.losses import margin
 from classward.core.randomness import SampleRandom
@@ -46,20 +47,28 @@ def test_known_perturbation(linear4):
     assert model.forward == [8, 8] and model.backward == 2 * 8  # one step, two rivals
 
 
+def test_known_perturbation_in_linf(linear4):
+    out = run(DeepFool(norm="linf"), linear4.model, linear4.images, linear4.labels)
+    known = 1.02 * 0.06 * torch.tensor([-1.0, 1, -1, 1])
+    torch.testing.assert_close((out - linear4.images)[0].flatten(), known, atol=1e-5, rtol=0)
+    assert (linear4.model(out).argmax(1) == 1).all()
+
+
+@pytest.mark.parametrize(("norm", "order", "least"), [("l2", 2, 1e-4), ("linf", 1, 1e-6)])
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 10**6), classes=st.sampled_from([2, 3, 12]))
-def test_smallest_perturbation_of_any_linear_model(seed, classes):
+def test_smallest_perturbation_of_any_linear_model(norm, order, least, seed, classes):
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(classes, 12, generator=generator)
     images = 0.5 + 0.02 * torch.randn(6, 3, 2, 2, generator=generator)
     model = linear(weight, -weight.sum(1) / 2)
     logits = model(images)
     labels = logits.argmax(1)
-    across = (weight - weight[labels][:, None]).norm(dim=2)
+    across = (weight - weight[labels][:, None]).norm(order, dim=2)
     nearest = ((logits.amax(1, keepdim=True) - logits) / across).nan_to_num(9).amin(1)
-    out = run(DeepFool(candidates=classes), model, images, labels)
-    distance = (out - images).flatten(1).norm(dim=1)
-    torch.testing.assert_close(distance, 1.02 * nearest.clamp(min=1e-4), rtol=1e-3, atol=1e-6)
+    out = run(DeepFool(norm=norm, candidates=classes), model, images, labels)
+    distance = ball(norm, 1).distance(out, images)
+    torch.testing.assert_close(distance, 1.02 * nearest.clamp(min=least), rtol=1e-3, atol=1e-6)
     assert (model(out).argmax(1) != labels).all()
 
 
@@ -77,6 +86,17 @@ def test_candidates_are_the_likeliest_at_the_clean_image():
         DeepFool(candidates=1)
 
 
+def test_norms_may_go_to_different_classes():
+    # To class 1 one pixel changes most in l-inf; to class 2 all do, each less.
+    weight = torch.tensor([[0.0, 0, 0, 0], [2, 0, 0, 0], [0.9, 0.9, 0.9, 0.9]])
+    model = linear(weight, torch.tensor([0.2, -1.0, -1.8]))
+    images, labels = torch.full((1, 1, 2, 2), 0.5), torch.zeros(1).long()
+    l2, linf = (run(DeepFool(norm=norm), model, images, labels) for norm in ("l2", "linf"))
+    assert model(l2).argmax().item() == 1 and model(linf).argmax().item() == 2
+    assert (l2 - images).norm().item() == pytest.approx(1.02 * 0.1, rel=1e-3)
+    assert (linf - images).abs().max().item() == pytest.approx(1.02 * 0.2 / 3.6, rel=1e-3)
+
+
 def test_goes_around_pixels_that_the_box_blocks():
     weight = torch.tensor([[0.0, 0, 0, 0], [-4, 1, 0, 0]])
     model = linear(weight, torch.tensor([0.0, -0.8]))
@@ -87,21 +107,25 @@ def test_goes_around_pixels_that_the_box_blocks():
     assert model(out).argmax().item() == 1
 
 
-def test_does_not_stall_on_the_boundary(linear4):
-    out = run(DeepFool(overshoot=0.0), linear4.model, linear4.images, linear4.labels)
+@pytest.mark.parametrize(("norm", "nearest"), [("l2", 0.1133893), ("linf", 0.06)])
+def test_does_not_stall_on_the_boundary(linear4, norm, nearest):
+    attack = DeepFool(norm=norm, overshoot=0.0)
+    out = run(attack, linear4.model, linear4.images, linear4.labels)
     assert (linear4.model(out).argmax(1) == 1).all()
-    assert (out - linear4.images)[0].norm().item() == pytest.approx(0.1133893, abs=2e-4)
+    distance = ball(norm, 1).distance(out, linear4.images)
+    assert distance.tolist() == pytest.approx([nearest] * 8, abs=2e-4)
 
 
-def test_crosses_curved_boundaries_and_drops_what_has_crossed():
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_crosses_curved_boundaries_and_drops_what_has_crossed(norm):
     generator = torch.Generator().manual_seed(0)
     first, second = (torch.randn(12, 24, generator=generator) for _ in range(2))
     images = torch.rand(60, 3, 2, 2, generator=generator)
     model = Counted(lambda images: (8 * images.flatten(1) @ first).sin() @ second.T)
     labels = model.model(images).argmax(1)
-    out = run(DeepFool(), model, images, labels)
+    out = run(DeepFool(norm=norm), model, images, labels)
     assert (model.model(out).argmax(1) != labels).all()
-    assert (out - images).flatten(1).norm(dim=1).max() < 0.5
+    assert ball(norm, 1).distance(out, images).max() < {"l2": 0.5, "linf": 0.2}[norm]
     assert model.forward == sorted(model.forward, reverse=True) and model.forward[-1] < 10
 
 

@@ -1,19 +1,30 @@
 """Attacks that are exact on linear models agree there with the closed form, on every image."""
 
+from functools import partial
+
 import pytest
 import torch
 
+from classward.attacks.bim import BIM
 from classward.attacks.carlini_wagner import CarliniWagner
 from classward.attacks.deepfool import DeepFool
 from classward.attacks.fgsm import FGSM
 from classward.attacks.mim import MIM
 from classward.attacks.pgd import PGD
-from classward.core.balls import L2, Linf
+from classward.core.balls import L2, Linf, ball
 from classward.core.randomness import SampleRandom
 
-IN_BALL = [FGSM, PGD, MIM]
+IN_BALL = [
+    FGSM,
+    BIM,
+    MIM,
+    PGD,
+    partial(PGD, objective="margin"),
+    partial(PGD, objective="dlr", keep="best"),
+]
 MINIMAL = [
     DeepFool(overshoot=1e-4),
+    DeepFool(norm="linf", overshoot=1e-4),
     CarliniWagner(steps=100, binary_steps=8, initial_const=1.0),
 ]
 
@@ -35,6 +46,10 @@ def linear_model(seed):
     return model, images.view(-1, 3, 2, 2), weight, distances
 
 
+def name(method):
+    return method.__name__ if isinstance(method, type) else str(method.keywords)
+
+
 def attacked(attack, model, images):
     labels, rng = torch.zeros(len(images)).long(), SampleRandom(0, "test", torch.arange(50))
     return attack(model, images, labels, rng=rng)
@@ -53,14 +68,16 @@ def check_ball(method, seed):
 
 
 def check_distance(attack, seed, tolerance):
-    model, images, _, known = linear_model(seed)
+    model, images, weight, known = linear_model(seed)
+    if attack.norm == "linf":
+        known = known * weight.norm() / weight.abs().sum()
     made = attacked(attack, model, images)
     assert (model(made).argmax(1) == 1).all()
-    ratio = (made - images).flatten(1).norm(dim=1) / known
+    ratio = ball(attack.norm, 1).distance(made, images) / known
     assert (ratio >= 1 - 1e-4).all() and (ratio <= 1 + tolerance).all()
 
 
-@pytest.mark.parametrize("method", IN_BALL)
+@pytest.mark.parametrize("method", IN_BALL, ids=name)
 def test_falls_exactly_when_the_ball_crosses_the_boundary(method):
     for seed in range(5):
         check_ball(method, seed)
@@ -72,7 +89,7 @@ def test_smallest_distance_is_the_known_one(attack):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", IN_BALL)
+@pytest.mark.parametrize("method", IN_BALL, ids=name)
 def test_falls_exactly_when_the_ball_crosses_the_boundary_of_200_models(method):
     for seed in range(200):
         check_ball(method, seed)

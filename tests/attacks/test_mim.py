@@ -37,6 +37,31 @@ def test_remembers_earlier_gradients_scaled_to_l1_length_1(scale):
     assert two_pixels(forgetful, first, second) == pytest.approx([0, 0])
 
 
+def test_the_l2_step_is_the_sum_scaled_to_its_length():
+    # The momentum is [1/4, -3/4], of l2 length 0.79; then [-5/12, -5/12].
+    attack = MIM(ball=L2(0.2), step_size=0.1, steps=2)
+    first = [0.1 / 10**0.5, -0.3 / 10**0.5]
+    one = MIM(ball=L2(0.1), step_size=0.1, steps=1)
+    assert two_pixels(one, [1.0, -3.0]) == pytest.approx(first)
+    back = 0.1 / 2**0.5
+    known = [first[0] - back, first[1] - back]
+    assert two_pixels(attack, [1.0, -3.0], [-2.0, 1.0]) == pytest.approx(known)
+
+
+@pytest.mark.parametrize(
+    ("ball", "reached"),
+    [(Linf(0.1916), False), (Linf(0.1918), True), (L2(0.3548), False), (L2(0.3550), True)],
+)
+def test_reaches_a_target_exactly_beyond_its_distance(linear4, ball, reached):
+    def behind_0(logits, targets):
+        return logits[:, 0] - logits.gather(1, targets[:, None]).squeeze(1)
+
+    logits = linear4.model(
+        run(linear4, MIM(ball=ball), targets=torch.full((8,), 2), loss=behind_0)
+    )
+    assert ((logits[:, 2] > logits[:, 0]) == reached).all()
+
+
 def test_a_gradient_of_zero_keeps_the_direction():
     attack = MIM(ball=Linf(0.2), step_size=0.1, steps=2)
     assert two_pixels(attack, [0.0, 0.0], [1.0, -3.0]) == pytest.approx([0.1, -0.1])

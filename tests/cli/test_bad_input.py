@@ -23,7 +23,7 @@ CASES = {
     "eps beyond the box": (("audit", *MINE, *DIGITS, "--eps", "8"), "8"),
     "eps below zero": (("audit", *MINE, *DIGITS, "--eps=-0.1"), "-0.1"),
     "eps in words": (("audit", *MINE, *DIGITS, "--eps", "small"), "small"),
-    "two eps": (("audit", *MINE, *DIGITS, "--eps", "0.1,0.2"), "0.1,0.2"),
+    "an eps of several": (("audit", *MINE, *DIGITS, "--eps", "0.1,8"), "8"),
     "eps not a number": (("audit", *MINE, *DIGITS, "--eps", "nan"), "nan"),
     "unknown norm": (("audit", *MINE, *DIGITS, "--norm", "l1"), "l1"),
     "unknown budget": (("audit", *MINE, *DIGITS, "--budget", "huge"), "huge"),

@@ -86,6 +86,16 @@ def test_an_attack_goes_on_where_it_was(cli):
     assert cli(*command, "--seed", "1", "--overwrite").code == 0
 
 
+def test_the_norm_and_the_loss_reach_the_attack(cli):
+    deepfool = cli("attack", *SUBJECT, "--attack", "deepfool", "--norm", "linf", "--out", "a")
+    assert deepfool.code == 0 and "DeepFool(norm='linf'" in deepfool.err
+    assert Record.open("a").settings["norm"] == "linf"
+    dlr = cli("attack", *SUBJECT, "--attack", "fgsm", "--loss", "dlr", "--out", "b")
+    assert dlr.code == 0 and Record.open("b").settings["loss"] == "dlr"
+    lone = cli("attack", *SUBJECT, "--attack", "fgsm", "--norm", "l2", "--out", "c")
+    assert lone.code == 2 and "norm 'l2' needs its own radius" in lone.err
+
+
 def test_a_minimal_norm_attack_that_ran_out_says_so(cli):
     options = ("--attack", "carlini_wagner", "--set", "steps=1", "--set", "binary_steps=1")
     made = cli("attack", *SUBJECT, *options)

@@ -93,7 +93,7 @@ def test_radius_of_a_method_whose_steps_follow_it():
         ("pgd", {"ball": "wide"}, "option 'ball.Linf'.* got 'wide'"),
         ("pgd", {"stps": 3}, "PGD: unknown option 'stps', the nearest is 'steps'"),
         ("deepfool", {"eps": 0.1}, "deepfool takes no eps"),
-        ("deepfool", {"norm": "linf"}, "DeepFool: option 'norm': .*'l2'"),
+        ("deepfool", {"norm": "l1"}, "DeepFool: option 'norm': .*'l2'"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_in_one_line(name, given, said):

@@ -288,7 +288,7 @@ def test_an_oracle_counts_and_refuses_past_the_budget():
 
 
 def digest(folder):
-    names = sorted(p for p in folder.iterdir() if p.name not in (".lock", "seconds.json"))
+    names = sorted(p for p in folder.iterdir() if p.name not in (".lock", "notes.json"))
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in names}
 
 

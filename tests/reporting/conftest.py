@@ -7,6 +7,14 @@ import pytest
 
 from classward.records.analysis_result import Analysis, ClassRobustness
 from classward.records.audit_result import Audit, Check, ClassAccuracy, RatioAndP
+from classward.records.comparison_result import (
+    ClassDifference,
+    ComparedRun,
+    Comparison,
+    Difference,
+    FlowDifference,
+    RunDifference,
+)
 from classward.records.correction_result import CorrectionRow, CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseRow, DefenseTable
 from classward.records.demo_result import Demo
@@ -262,6 +270,64 @@ def make_demo(**options):
     )
 
 
+def make_difference(lost, gained, total=200, p=0.5, adjusted_p=None):
+    step = (gained - lost) / max(total, 1)
+    figures = {
+        "reference": 0.6, "other": 0.6 + step, "difference": step, "low": step - 0.05,
+        "high": step + 0.05, "p": p, "adjusted_p": adjusted_p,
+    }  # fmt: skip
+    if total == 0:
+        figures = dict.fromkeys(figures)
+    return Difference(lost=lost, gained=gained, total=total, **figures)
+
+
+def make_comparison(classes=4, names=None, others=1, name="runs/b", data="digits", empty=()):
+    names = names or [f"class {i}" for i in range(classes)]
+    rng = np.random.default_rng(5)
+    change = rng.uniform(-0.3, 0.3, (len(names), len(names)))
+    change -= change.mean(axis=1, keepdims=True)
+    matrix = [[None] * len(names) if i in empty else r for i, r in enumerate(change.tolist())]
+    flow = make_difference(2, 30, 60, p=1e-6, adjusted_p=0.001)
+    against = RunDifference(
+        name=name,
+        clean=make_difference(5, 4, p=1.0),
+        attacks={"pgd": make_difference(30, 5, p=1e-5)},
+        worst_case=make_difference(40, 6, p=1e-6),
+        per_class=[
+            ClassDifference(
+                name=entry,
+                clean=make_difference(1, 1, 0 if i in empty else 60),
+                robust=make_difference(
+                    i % 7, 0, 0 if i in empty else 60, adjusted_p=0.01 if i % 7 > 2 else 1.0
+                ),
+            )
+            for i, entry in enumerate(names)
+        ],
+        matrix=matrix,
+        flows=[FlowDifference(source=names[1], target=names[0], share=flow)],
+        pairs_gained=[(0, 1)],
+        pairs_lost=[],
+    )
+    run = ComparedRun(
+        name="runs/a",
+        model="small_cnn",
+        verdict="sound",
+        eps=8 / 255,
+        norm="linf",
+        attacks={"pgd": "PGD(ball=Linf(eps=0.03))"},
+        maximum_symmetry_pairs=[],
+    )
+    other = ComparedRun.from_dict(run.to_dict() | {"name": name, "model": name})
+    return Comparison(
+        data=data,
+        samples=200,
+        classes=names,
+        tolerance=0.2,
+        runs=[run] + [other] * others,
+        differences=[against] * others,
+    )
+
+
 def make_examples(source="class 3", target="class 9", channels=1, count=2):
     rng = np.random.default_rng(1)
     clean = rng.integers(0, 256, (8, 8, channels), dtype=np.uint8)
@@ -282,6 +348,7 @@ audit_of = pytest.fixture(lambda: make_audit, scope="session")
 correction_of = pytest.fixture(lambda: make_correction, scope="session")
 transfer_of = pytest.fixture(lambda: make_transfer, scope="session")
 training_of = pytest.fixture(lambda: make_training, scope="session")
+comparison_of = pytest.fixture(lambda: make_comparison, scope="session")
 demo_of = pytest.fixture(lambda: make_demo, scope="session")
 examples_of = pytest.fixture(lambda: make_examples, scope="session")
 
@@ -291,6 +358,6 @@ def every_result():
     """One result of each kind that has a page."""
     made = (
         make_audit(), make_analysis(), make_correction(), make_transfer(), make_training(),
-        make_demo(),
+        make_demo(), make_comparison(others=2),
     )  # fmt: skip
     return {type(entry).__name__: entry for entry in made}

@@ -1,7 +1,7 @@
-"""DeepFool, l2: walk to the nearest boundary of the model's linearisation, again and again.
+"""DeepFool, l2 or l-infinity: walk to the nearest boundary of the linearised model, and again.
 
 Paper: Moosavi-Dezfooli et al., "DeepFool: a simple and accurate method to fool deep neural
-networks", CVPR 2016, arXiv:1511.04599, Alg. 2.
+networks", CVPR 2016, arXiv:1511.04599, Alg. 2; for l-infinity Sec. 3.3.
 Reading: the class to leave is the label, so a sample that is not taken for it comes back as it
 is. A pixel that would leave [0, 1] stays, and the boundary is sought with the others. Shrinking
 steps can stall at a curved boundary, hence a least length for each. Candidates and number of
@@ -15,19 +15,20 @@ from jaxtyping import Int64
 from pydantic import Field
 from torch import Tensor
 
+from classward.core.balls import L2, Linf
 from classward.core.errors import InputError
 from classward.core.options import Count, NonNegative, options
 from classward.core.randomness import SampleRandom
 from classward.core.types import Access, Classifier, Images, Labels, Logits, SampleLoss, Until
 
-LEAST = (
-    1e-4  # least l2 length of a step, in pixel units: above rounding, far below any distance
-)
+BALLS = {"l2": L2(0), "linf": Linf(0)}
+# Least length of a step, in pixel units: above rounding, far below any distance.
+LEAST = {"l2": 1e-4, "linf": 1e-6}
 
 
 @options
 class DeepFool:
-    """Look for the smallest l2 perturbation that changes the class; there is no radius.
+    """Look for the smallest perturbation that changes the class; there is no radius.
 
     Attributes:
         norm: The norm that is kept small.
@@ -41,7 +42,7 @@ class DeepFool:
     access: ClassVar[Access] = "gradient"
     needs: ClassVar[frozenset[str]] = frozenset()
 
-    norm: Literal["l2"] = "l2"
+    norm: Literal["l2", "linf"] = "l2"
     steps: Count = 100
     candidates: Annotated[int, Field(ge=2)] = 10
     overshoot: NonNegative = 0.02
@@ -84,7 +85,7 @@ class DeepFool:
                 if len(where) == 0:
                     break
                 logits = model(adversarial.requires_grad_())  # a graph of these rows alone
-            step = _to_nearest_boundary(logits, labels, rivals, adversarial)
+            step = self._to_nearest_boundary(logits, labels, rivals, adversarial)
             before = adversarial.detach()
             adversarial = (before + (1 + self.overshoot) * step).clamp(0, 1)
             stuck = (adversarial == before).flatten(1).all(dim=1)
@@ -95,21 +96,25 @@ class DeepFool:
         others = logits.scatter(1, labels[:, None], -float("inf"))
         return others.topk(min(self.candidates, logits.shape[1]) - 1).indices
 
-
-def _to_nearest_boundary(
-    logits: Logits, labels: Labels, rivals: Int64[Tensor, "n rivals"], images: Images
-) -> Images:
-    """Step to the nearest linearised boundary; 0 where no rival has a gradient."""
-    gaps = logits.gather(1, rivals) - logits.gather(1, labels[:, None])
-    step, nearest = torch.zeros_like(images), images.new_full((len(images),), float("inf"))
-    for gap in gaps.unbind(dim=1):
-        (gradient,) = torch.autograd.grad(gap.sum(), images, retain_graph=True)
-        blocked = torch.where(gradient > 0, images >= 1, (gradient < 0) & (images <= 0))
-        gradient = gradient.masked_fill(blocked, 0)
-        length = gradient.flatten(1).norm(dim=1)
-        distance = gap.detach().abs() / length
-        nearer = (length != 0) & ~(distance >= nearest)  # of a faulty gradient, NaN
-        nearest = torch.where(nearer, distance, nearest)
-        scale = distance.clamp(min=LEAST) / length
-        step[nearer] = (scale.view(-1, 1, 1, 1) * gradient)[nearer]
-    return step
+    def _to_nearest_boundary(
+        self,
+        logits: Logits,
+        labels: Labels,
+        rivals: Int64[Tensor, "n rivals"],
+        images: Images,
+    ) -> Images:
+        """Step to the nearest linearised boundary; 0 where no rival has a gradient."""
+        gaps = logits.gather(1, rivals) - logits.gather(1, labels[:, None])
+        step, nearest = torch.zeros_like(images), images.new_full((len(images),), float("inf"))
+        for gap in gaps.unbind(dim=1):
+            (gradient,) = torch.autograd.grad(gap.sum(), images, retain_graph=True)
+            blocked = torch.where(gradient > 0, images >= 1, (gradient < 0) & (images <= 0))
+            gradient = gradient.masked_fill(blocked, 0)
+            unit = BALLS[self.norm].steepest(gradient)
+            slope = (gradient * unit).flatten(1).sum(dim=1)  # the dual norm of the gradient
+            distance = gap.detach().abs() / slope
+            nearer = (slope != 0) & ~(distance >= nearest)  # of a faulty gradient, NaN
+            nearest = torch.where(nearer, distance, nearest)
+            length = distance.clamp(min=LEAST[self.norm]).view(-1, 1, 1, 1)
+            step[nearer] = (length * unit)[nearer]
+        return step

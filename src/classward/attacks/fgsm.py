@@ -8,8 +8,7 @@ Not to be confused with: R-FGSM, which steps away at random first.
 
 from typing import ClassVar
 
-import torch
-
+from classward.attacks.ascent import ascend, goal, steepest_steps
 from classward.core.balls import Ball, Linf
 from classward.core.losses import cross_entropy
 from classward.core.options import options
@@ -42,17 +41,6 @@ class FGSM:
         until: Until | None = None,
     ) -> Images:
         """Return one image on the edge of the ball around each input, in [0, 1]."""
-        climbed, sign = loss or cross_entropy, 1 if targets is None else -1
-        classes = labels if targets is None else targets
-        if len(images) == 0:
-            return images.clone()
-        start = images.detach().requires_grad_()
-        logits = model(start)
-        (gradient,) = torch.autograd.grad(sign * climbed(logits, classes).sum(), start)
-        step = self.ball.eps * self.ball.steepest(gradient)
-        adversarial = self.ball.project(images + step, images)
-        done = (logits.argmax(dim=1) == classes) == (targets is not None)  # without a step
-        if until is not None and done.any():
-            done[done.clone()] = until(images[done], done.nonzero().squeeze(1))
-            adversarial[done] = images[done]
-        return adversarial
+        climbed = goal(loss or cross_entropy, labels, targets)
+        move = steepest_steps(self.ball, self.ball.eps, images)
+        return ascend(model, images, climbed, move, steps=1, until=until)

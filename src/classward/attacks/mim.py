@@ -8,7 +8,10 @@ Not to be confused with: PGD, which forgets earlier gradients and starts at rand
 from typing import ClassVar
 
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
+from classward.attacks.ascent import ascend, goal, steepest_steps
 from classward.core.balls import Ball, Linf, check_reach
 from classward.core.losses import cross_entropy
 from classward.core.options import Count, NonNegative, Positive, options
@@ -57,30 +60,15 @@ class MIM:
         until: Until | None = None,
     ) -> Images:
         """Return one image of the ball around each input, in [0, 1], of raised `loss`."""
-        climbed, sign = loss or cross_entropy, 1 if targets is None else -1
-        clean, classes = images, labels if targets is None else targets
-        where = torch.arange(len(images), device=images.device)
-        result, adversarial, momentum = images.clone(), images, torch.zeros_like(images)
-        for _ in range(self.steps):
-            if len(where) == 0:
-                break
-            adversarial = adversarial.detach().requires_grad_()
-            logits = model(adversarial)
-            (gradient,) = torch.autograd.grad(
-                sign * climbed(logits, classes).sum(), adversarial
-            )
-            adversarial = adversarial.detach()
-            momentum = self.decay * momentum + _unit(gradient)  # Eq. 6
-            done = (logits.argmax(dim=1) == classes) == (targets is not None)  # candidates
-            if until is not None and done.any():
-                done[done.clone()] = until(adversarial[done], where[done])
-                result[where[done]] = adversarial[done]
-                kept = (adversarial, clean, classes, where, momentum)
-                adversarial, clean, classes, where, momentum = (rows[~done] for rows in kept)
-            step = self._step_size * self.ball.steepest(momentum)
-            adversarial = self.ball.project(adversarial + step, clean)  # Eq. 7
-        result[where] = adversarial
-        return result
+        momentum = torch.zeros_like(images)
+        straight = steepest_steps(self.ball, self._step_size, images)
+
+        def move(adversarial: Images, gradient: Images, where: Int64[Tensor, " n"]) -> Images:
+            momentum[where] = self.decay * momentum[where] + _unit(gradient)  # Eq. 6
+            return straight(adversarial, momentum[where], where)  # Eq. 7
+
+        climbed = goal(loss or cross_entropy, labels, targets)
+        return ascend(model, images, climbed, move, steps=self.steps, until=until)
 
 
 def _unit(gradient: Images) -> Images:

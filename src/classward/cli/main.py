@@ -16,6 +16,7 @@ import typer
 import classward.cli as folder
 from classward.cli.screen import say
 from classward.core.errors import ClasswardError, SystemFaultError
+from classward.core.memory import out_of_memory
 
 TOOLS = {"main", "options", "screen"}  # modules of this package that are no command
 
@@ -94,7 +95,7 @@ def _told(error: Exception) -> tuple[int, str]:
         return 2, _one_line(message())
     if isinstance(error, ClasswardError):
         return error.exit_code, _one_line(str(error))
-    if isinstance(error, MemoryError):
+    if out_of_memory(error):
         return 3, "out of memory; use fewer samples or a smaller --batch-size"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""

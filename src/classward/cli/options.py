@@ -17,7 +17,7 @@ from classward.data.load import load_data
 from classward.data.split import Split
 from classward.evaluation.judge import Judge, judging
 from classward.evaluation.plan import HEADLINE
-from classward.models.load import load_model
+from classward.models.load import load_model, models
 from classward.records.record import Record
 from classward.records.run_folder import RunFolder, check_free, next_free
 
@@ -120,6 +120,24 @@ class Common:
             Judge(network, data, self.device)
         return network
 
+    def surrogate(self, named: str, data: Split) -> Any:
+        """Another network that fits the data, of `--surrogate MODEL=WEIGHTS`."""
+        name, _, weights = named.partition("=")
+        if name in models() and not weights:
+            raise InputError(f"--surrogate {name} is untrained: give {name}=WEIGHTS")
+        channels, height, _ = data.shape
+        network = load_model(
+            name,
+            weights=weights or None,
+            classes=data.classes,
+            channels=channels,
+            size=height,
+            seed=self.seed,
+        )
+        with judging(network, self.device):
+            Judge(network, data, self.device)
+        return network
+
     @property
     def name(self) -> str:
         """The model as it was named."""
@@ -172,6 +190,11 @@ def radius(text: str, norm: str) -> float:
         return ball(norm, text).eps
     except ValueError as error:
         raise InputError(f"--eps {text!r}: {error}") from None
+
+
+def radii(text: str, norm: str) -> list[float]:
+    """The radii that an `--eps` with commas stands for, each once."""
+    return list(dict.fromkeys(radius(part, norm) for part in text.split(",")))
 
 
 def settings(pairs: list[str] | None) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What can go wrong, each with the exit code of the command line."""
 
+from typing import Any
+
 
 class ClasswardError(Exception):
     """An error whose message is one line that names the offender and the fix."""
@@ -18,6 +20,14 @@ class SystemFaultError(ClasswardError):
 
 
 class InvariantError(ClasswardError):
-    """A promise of ours or of an attack did not hold (exit code 5)."""
+    """A promise of ours or of an attack did not hold (exit code 5).
+
+    Attributes:
+        evidence: Arrays and plain values that show it, for a replay; empty where none do.
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.evidence: dict[str, Any] = {}

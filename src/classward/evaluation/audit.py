@@ -1,31 +1,30 @@
 """The main job: attack a classifier, analyse which class falls to which, judge the number."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from classward.analysis.analyze import analyze
-from classward.analysis.significance import wilson
 from classward.core.balls import ball as make_ball
 from classward.core.errors import InputError
+from classward.core.losses import cross_entropy
 from classward.data.split import Split
 from classward.evaluation import verdict as checks_of
+from classward.evaluation.audited import audited, worst_case
 from classward.evaluation.blind import blind_share
 from classward.evaluation.examples import pair_examples
 from classward.evaluation.judge import Judge, Model, judging
-from classward.evaluation.plan import GRADIENTS, HEADLINE, Planned, plan
-from classward.evaluation.request import versions
+from classward.evaluation.plain_forward import gradients_inside
+from classward.evaluation.plan import GRADIENTS, HEADLINE, Budget, Planned, plan
+from classward.evaluation.random_model import is_random, randomness, steady
 from classward.evaluation.run_attack import run_attack
+from classward.evaluation.standing import checks_on, survivors
 from classward.models.class_weights import class_weights
-from classward.records.analysis_result import Analysis
-from classward.records.audit_result import Audit, Check, ClassAccuracy, RatioAndP
+from classward.records.audit_result import Audit, Check
 from classward.records.examples import write_examples
 from classward.records.record import Record
-from classward.records.result import Matrix, Passes
 from classward.records.run_folder import RunFolder
 from classward.records.saved import dump
 
@@ -38,6 +37,8 @@ def audit(
     *,
     eps: float = 8 / 255,
     norm: Literal["linf", "l2"] = "linf",
+    budget: Budget = "quick",
+    time_limit: float | None = None,
     expect_clean: float | None = None,
     tolerance: float = 0.2,
     seed: int = 0,
@@ -56,6 +57,9 @@ def audit(
         data: The samples.
         eps: Radius of the ball, in pixel units.
         norm: Norm of the ball.
+        budget: "quick": FGSM and PGD; "standard": and those of AutoAttack on what stands;
+            "full": and black-box attacks of 2,000 queries and PGD with restarts.
+        time_limit: Seconds after which no further attack begins; the result then says so.
         expect_clean: Clean accuracy the model is known to have, in [0, 1].
         tolerance: Largest difference of a symmetric pair.
         seed: Seed of the run.
@@ -75,11 +79,16 @@ def audit(
         raise InputError(
             f"expect_clean {expect_clean} is no share: expected 0 to 1, like 0.917"
         )
-    planned = plan(eps, norm)
+    planned = plan(eps, norm, budget)
+    data = data.select(data.ids.argsort())
     with judging(model, device):
         judge = Judge(model, data, device)  # refuses what does not fit before a file is made
         weights, reason = class_weights(model, judge.probe)
+        inside = gradients_inside(model, judge.probe)
     mode = checks_of.mode_is_eval(model, judge.probe)
+    given, random = model, is_random(model, data, batch_size=batch_size, device=device)
+    if random:
+        model = steady(given, seed)
     settings = {
         "model": model_name or type(model).__name__,
         "data": data.name,
@@ -87,31 +96,28 @@ def audit(
         "samples": len(data),
         "eps": eps,
         "norm": norm,
+        "budget": budget,
         "seed": seed,
         "attacks": {key: str(entry) for key, entry in planned.items()},
     }
     with _folder(out, settings, resume, overwrite) as folder:
-        records = {
-            key: run_attack(
-                model,
-                entry.attack,
-                data,
-                loss=entry.loss,
-                until=entry.until,
-                seed=seed,
-                batch_size=batch_size,
-                device=device,
-                out=None if folder is None else folder.path / key,
-                resume=resume,
-                progress=None if progress is None else _named(progress, key),
-            )
-            for key, entry in planned.items()
-        }
+        records = _attacked(
+            model,
+            data,
+            planned,
+            time_limit,
+            folder=folder,
+            progress=progress,
+            seed=seed,
+            batch_size=batch_size,
+            device=device,
+            resume=resume,
+        )
         blind = {
             key: blind_share(
                 model,
                 data,
-                planned[key].loss,
+                planned[key].loss or cross_entropy,
                 make_ball(norm, eps),
                 seed=seed,
                 batch_size=batch_size,
@@ -120,7 +126,30 @@ def audit(
             for key in GRADIENTS
             if checks_of.many_zero_gradients(records[key])
         }
-        checks = [*_checks(records, blind, eps, norm, expect_clean), mode]
+        standing = survivors(
+            model,
+            data,
+            worst_case(records),
+            classes=records[HEADLINE].classes,
+            ball=make_ball(norm, eps),
+            seed=seed,
+            random=random,
+            batch_size=batch_size,
+            device=device,
+        )
+        repeats = (
+            randomness(given, data, planned[HEADLINE], seed=seed, device=device)
+            if random
+            else checks_of.outputs_are_repeatable(records)
+        )
+        checks = [
+            *_checks(records, blind, eps, norm, expect_clean),
+            repeats,
+            mode,
+            checks_of.forward_is_plain(inside),
+            checks_of.every_attack_ran(planned if worst_case(records).any() else (), records),
+            *checks_on(standing),
+        ]
         analysis = analyze(
             records[HEADLINE],
             weights=weights,
@@ -128,7 +157,7 @@ def audit(
             tolerance=tolerance,
             seed=seed,
         )
-        audited = _result(records, planned, checks, analysis, settings)
+        result = audited(records, planned, checks, analysis, settings)
         if folder is not None:
             head = planned[HEADLINE]
             pairs = analysis.maximum_symmetry_pairs
@@ -136,8 +165,42 @@ def audit(
                 model, data, records[HEADLINE], head.attack, head.loss, pairs, device=device
             )
             write_examples(folder, examples)
-            folder.write("result.json", dump(audited).encode())
-    return audited
+            folder.write("result.json", dump(result).encode())
+    return result
+
+
+def _attacked(
+    model: Model,
+    data: Split,
+    planned: Mapping[str, Planned],
+    time_limit: float | None,
+    *,
+    folder: RunFolder | None,
+    progress: Progress | None,
+    **run: Any,
+) -> dict[str, Record]:
+    """The record of each attack; those for survivors alone see what still stands."""
+    started, records = time.monotonic(), {}
+    for key, entry in planned.items():
+        late = time_limit is not None and time.monotonic() - started > time_limit
+        if late and entry.survivors:
+            break
+        where = worst_case(records).nonzero().flatten() if entry.survivors else None
+        if where is not None and len(where) == 0:
+            break
+        part = data if where is None else data.select(where)
+        records[key] = run_attack(
+            model,
+            entry.attack,
+            part,
+            loss=entry.loss,
+            until=entry.until,
+            restarts=entry.restarts,
+            out=None if folder is None else folder.path / key,
+            progress=None if progress is None else _named(progress, key),
+            **run,
+        )
+    return records
 
 
 def _checks(
@@ -156,7 +219,6 @@ def _checks(
             )
             for key, free in GRADIENTS.items()
         ),
-        checks_of.outputs_are_repeatable(records),
         checks_of.attacks_kept_their_word(records, eps, norm),
         checks_of.steps_help(records["fgsm"], head),
         checks_of.better_than_chance(head),
@@ -164,85 +226,6 @@ def _checks(
     if expect_clean is not None:
         checks.append(checks_of.clean_accuracy_is_expected(head, expect_clean))
     return checks
-
-
-def worst_case(records: Mapping[str, Record]) -> Tensor:
-    """Samples right before the attacks and under every one of them."""
-    return torch.stack([record.robust for record in records.values()]).all(dim=0)
-
-
-def _result(
-    records: Mapping[str, Record],
-    planned: Mapping[str, Planned],
-    checks: list[Check],
-    analysis: Analysis,
-    settings: Mapping[str, Any],
-) -> Audit:
-    head, robust = records[HEADLINE], worst_case(records)
-    final = {key: record for key, record in records.items() if planned[key].until is None}
-    count, total = int(robust.sum()), len(robust)
-    return Audit(
-        clean_accuracy=head.clean_accuracy,
-        robust_accuracy=count / total,
-        interval=wilson(count, total),
-        samples=total,
-        attacks={key: record.robust_accuracy for key, record in records.items()},
-        per_class=_per_class(head, robust),
-        attack_matrix=analysis.attack_matrix,
-        symmetry={
-            key: RatioAndP(ratio=entry.value, null=entry.null or 0.0, p=entry.p)
-            for key, entry in analysis.symmetry.items()
-        },
-        maximum_symmetry_pairs=analysis.maximum_symmetry_pairs,
-        tolerance=analysis.tolerance,
-        verdict=checks_of.verdict(checks),
-        checks=checks,
-        mode="exact",
-        passes=Passes(
-            forward=sum(record.passes.forward for record in records.values()),
-            backward=sum(record.passes.backward for record in records.values()),
-        ),
-        seconds=sum(record.seconds for record in records.values()),
-        attack_matrices={
-            key: _matrix(record) for key, record in final.items() if key != HEADLINE
-        },
-        attack_options={key: str(entry) for key, entry in planned.items()},
-        analysis=analysis,
-        classes=head.class_names,
-        eps=settings["eps"],
-        norm=settings["norm"],
-        seed=settings["seed"],
-        model=settings["model"],
-        data=settings["data"],
-        undecided=sorted({i for record in records.values() for i in record.undecided}),
-        versions=versions(),
-    )
-
-
-def _per_class(record: Record, robust: Tensor) -> list[ClassAccuracy]:
-    rows = []
-    for index, name in enumerate(record.class_names):
-        own = record.labels == index
-        samples = int(own.sum())
-        clean, kept = int(record.correct[own].sum()), int(robust[own].sum())
-        rows.append(
-            ClassAccuracy(
-                name=name,
-                samples=samples,
-                clean=clean / samples if samples else None,
-                robust=kept / samples if samples else None,
-                clean_interval=wilson(clean, samples) if samples else None,
-                robust_interval=wilson(kept, samples) if samples else None,
-            )
-        )
-    return rows
-
-
-def _matrix(record: Record) -> Matrix:
-    return [
-        [None if value != value else value for value in row]
-        for row in record.attack_matrix().tolist()
-    ]
 
 
 def _named(progress: Progress, name: str) -> Callable[[int, int], None]:

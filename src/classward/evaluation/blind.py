@@ -13,6 +13,7 @@ from classward.core.randomness import SampleRandom
 from classward.core.types import Images, Labels, SampleLoss
 from classward.data.split import Split
 from classward.evaluation.judge import Judge, Model, judging
+from classward.evaluation.watched import Watched
 
 POINTS = 4  # random points of the ball beside each clean image
 CHANGED = 1e-6  # of the logits, relative to the largest: above rounding in float32
@@ -46,7 +47,7 @@ def blind_share(
             images, labels, ids = judge.batch(positions)
             draws = [SampleRandom(seed, "blind", ids, restart) for restart in range(POINTS)]
             points = [images, *(ball.random_point(images, draw) for draw in draws)]
-            blind += int(_blind(model, points, labels, loss).sum())
+            blind += int(_blind(Watched(model), points, labels, loss).sum())
     return blind / len(data)
 
 
@@ -57,9 +58,8 @@ def _blind(
     for point in points:
         asked = point.clone().requires_grad_()
         logits = model(asked)
-        (gradient,) = torch.autograd.grad(loss(logits, labels).sum(), asked, allow_unused=True)
-        found = torch.zeros_like(asked) if gradient is None else gradient
-        flat.append((found == 0).flatten(1).all(dim=1))
+        (gradient,) = torch.autograd.grad(loss(logits, labels).sum(), asked)
+        flat.append((gradient == 0).flatten(1).all(dim=1))
         seen.append(logits.detach())
     logits = torch.stack(seen)
     spread = (logits.amax(dim=0) - logits.amin(dim=0)).amax(dim=1)

@@ -5,9 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from classward.core.errors import InputError
+from classward.core.errors import InputError, InvariantError
 from classward.core.randomness import SampleRandom
-from classward.core.types import Attack, Images
+from classward.core.survivors import inside
+from classward.core.types import Images
 from classward.evaluation.invariants import (
     check_adversarial,
     check_untouched,
@@ -39,32 +40,45 @@ class Call:
 
     def attack(self, restart: int) -> Images:
         """Run the attack; every promise checked."""
-        request, attack, model = self.asked, self.asked.attack, self.asked.judge.model
+        request, attack = self.asked, self.asked.attack
+        models = (request.judge.model, request.gradient_model)
         self.watched.calls = 0
-        oracle = _oracle(attack, self.watched, len(self.ids))
+        oracle = self._oracle()
         whom: Any = self.watched if oracle is None else oracle
-        before, kept = fingerprint(model), self.images.clone()
-        made = attack(
-            whom,
-            self.images,
-            self.labels,
-            rng=SampleRandom(request.seed, type(attack).__name__, self.ids, restart),
-            targets=self.aims,
-            loss=request.loss,
-            until=self._until if request.until == "first_success" else None,
-            **request.ingredients,
-        )
-        check_untouched(attack, before, fingerprint(model), torch.equal(kept, self.images))
+        before, kept = fingerprint(*models), self.images.clone()
+        made: Any = None
+        try:
+            made = attack(
+                whom,
+                self.images,
+                self.labels,
+                rng=SampleRandom(request.seed, type(attack).__name__, self.ids, restart),
+                targets=self.aims,
+                loss=request.loss,
+                until=self._until if request.until == "first_success" else None,
+                **request.ingredients,
+            )
+            untouched = torch.equal(kept, self.images)
+            check_untouched(attack, before, fingerprint(*models), untouched)
+            finite, self.failed = without_failures(attack, made, self.images)
+            check_adversarial(attack, finite, self.images, self.ids)
+        except InvariantError as error:
+            rows = {"images": kept, "ids": self.ids, "labels": self.labels}
+            error.evidence = rows | {
+                "targets": self.aims,
+                "returned": made,
+                "restart": restart,
+            }
+            raise
         if oracle is not None:
             self.queries = oracle.spent.to(self.images.device)
-        made, self.failed = without_failures(attack, made, self.images)
-        check_adversarial(attack, made, self.images, self.ids)
-        return made.detach()
+            self.first_success = oracle.first_success.to(self.images.device)
+        return finite.detach()
 
     def success(self, logits: Tensor, where: Tensor | slice = slice(None)) -> Tensor:
-        """Off the label or, with targets, on them."""
-        said = logits.argmax(dim=1)
-        return said != self.labels[where] if self.aims is None else said == self.aims[where]
+        """Whether each sample is where the attack wanted it."""
+        aims = None if self.aims is None else self.aims[where]
+        return reached(logits, self.labels[where], aims)
 
     def _until(self, candidates: Tensor, where: Tensor) -> Tensor:
         done = candidates.flatten(1).isfinite().all(dim=1)  # of others there is nothing to ask
@@ -75,11 +89,33 @@ class Call:
         self.first_success[where[done]] = self.watched.calls - 1
         return done
 
+    def _oracle(self) -> CountingOracle | None:
+        attack = self.asked.attack
+        if attack.access == "gradient":
+            return None
+        budget = getattr(attack, "queries", None)
+        if not isinstance(budget, int):
+            raise InputError(
+                f"{type(attack).__name__} asks an oracle but has no option `queries`"
+            )
+        return CountingOracle(
+            self.watched,
+            len(self.ids),
+            budget,
+            decisions=attack.access == "decisions",
+            won=self._won,
+            at_once=self.asked.batch_size,
+        )
 
-def _oracle(attack: Attack, model: Watched, samples: int) -> CountingOracle | None:
-    if attack.access == "gradient":
-        return None
-    budget = getattr(attack, "queries", None)
-    if not isinstance(budget, int):
-        raise InputError(f"{type(attack).__name__} asks an oracle but has no option `queries`")
-    return CountingOracle(model, samples, budget, decisions=attack.access == "decisions")
+    def _won(self, images: Images, logits: Tensor, where: Tensor) -> Tensor:
+        """Successes among what the oracle is asked; a probe may lie outside the ball."""
+        won, ball = self.success(logits, where), getattr(self.asked.attack, "ball", None)
+        if ball is None or not won.any():
+            return won
+        return won & inside(ball, images, self.images[where])
+
+
+def reached(logits: Tensor, labels: Tensor, aims: Tensor | None) -> Tensor:
+    """Off the label or, with targets, on them."""
+    said = logits.argmax(dim=1)
+    return said != labels if aims is None else said == aims

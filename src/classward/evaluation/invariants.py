@@ -17,6 +17,11 @@ from classward.core.types import Images
 TOLERANCE = 1e-6  # largest legitimate excess seen: 2e-8 (l-inf), 2e-7 (l2)
 
 
+def name_of(attack: Any) -> str:
+    """What to call an attack: its own name, if it goes by one, or its class."""
+    return str(getattr(attack, "name", type(attack).__name__))
+
+
 def check_logits(logits: Any, ids: Tensor, classes: int | None) -> None:
     """I6: one finite row of logits for each sample, and logits they are.
 
@@ -64,7 +69,7 @@ def check_adversarial(attack: Any, adversarial: Any, images: Images, ids: Tensor
     Raises:
         InvariantError: If one does not hold; the attack and the first sample are named.
     """
-    name = type(attack).__name__
+    name = name_of(attack)
     same = isinstance(adversarial, Tensor) and (
         (adversarial.shape, adversarial.dtype, adversarial.device)
         == (images.shape, images.dtype, images.device)
@@ -84,12 +89,11 @@ def check_adversarial(attack: Any, adversarial: Any, images: Images, ids: Tensor
         raise InvariantError(f"{name} left {ball}: sample {int(ids[wrong[0]])} at {far:.6g}")
 
 
-def fingerprint(model: Callable[[Tensor], Tensor]) -> tuple[object, ...]:
+def fingerprint(*models: Callable[[Tensor], Tensor]) -> tuple[object, ...]:
     """I5: what an attack must leave as it is: mode, versions, gradients of every tensor."""
-    if not isinstance(model, nn.Module):
-        return ()
-    modes = tuple(layer.training for layer in model.modules())
-    tensors = [*model.parameters(), *model.buffers()]
+    modules = [model for model in models if isinstance(model, nn.Module)]
+    modes = tuple(layer.training for module in modules for layer in module.modules())
+    tensors = (t for m in modules for t in (*m.parameters(), *m.buffers()))
     state = tuple((id(t), t._version, t.requires_grad, t.grad is None) for t in tensors)
     return (modes, state)
 
@@ -100,7 +104,7 @@ def check_untouched(attack: Any, before: object, after: object, kept: bool) -> N
     Raises:
         InvariantError: If not.
     """
-    name = type(attack).__name__
+    name = name_of(attack)
     if not kept:
         raise InvariantError(f"{name} wrote into the clean images")
     if before != after:
@@ -112,7 +116,7 @@ def without_failures(
 ) -> tuple[Images, Bool[Tensor, " n"]]:
     """I2: an image that is not finite is a failure: marked, and the clean one stands in."""
     if not isinstance(adversarial, Tensor) or adversarial.shape != images.shape:
-        raise InvariantError(f"{type(attack).__name__} changed the shape of the images")
+        raise InvariantError(f"{name_of(attack)} changed the shape of the images")
     finite = adversarial.flatten(1).isfinite().all(dim=1)
     if finite.all():
         return adversarial, ~finite

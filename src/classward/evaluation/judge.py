@@ -10,6 +10,7 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from classward.core.errors import InputError
+from classward.core.memory import Room, out_of_memory
 from classward.core.types import Images, Labels, Logits
 from classward.data.split import Split
 from classward.evaluation.invariants import check_images, check_logits
@@ -30,6 +31,7 @@ class Judge:
 
     Raises:
         InputError: If the classifier and the data do not fit each other.
+        SystemFaultError: If memory runs out with one image.
     """
 
     def __init__(self, model: Model, data: Split, device: str = "cpu") -> None:
@@ -38,8 +40,7 @@ class Judge:
         self.model, self.data, self.device = model, data, device
         self.classes: int | None = None
         self.asked = 0
-        self.probe, _, ids = self.batch(torch.arange(min(PROBE, len(data))))
-        logits = self.logits(self.probe, ids)
+        self.probe, logits = Room(min(PROBE, len(data))).fit(self._first)
         self.class_names = _class_names(data, logits.shape[1])
         self.classes, self.asked = logits.shape[1], 0
 
@@ -58,11 +59,17 @@ class Judge:
             try:
                 logits = self.model(images)
             except RuntimeError as error:
+                if out_of_memory(error):
+                    raise
                 shape = tuple(images.shape)
                 first = str(error).splitlines()[0][:80]
                 raise InputError(f"model fails on images of shape {shape}: {first}") from error
         check_logits(logits, ids, self.classes)
         return logits.float()
+
+    def _first(self, count: int) -> tuple[Images, Logits]:
+        images, _, ids = self.batch(torch.arange(count))
+        return images, self.logits(images, ids)
 
 
 @contextmanager

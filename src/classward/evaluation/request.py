@@ -1,5 +1,6 @@
 """What is asked of `run_attack`: whether it can be, and how the record remembers it."""
 
+import hashlib
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from torch import Tensor
 from classward.core.errors import InputError
 from classward.core.types import Attack, SampleLoss
 from classward.data.split import Split
+from classward.evaluation.invariants import name_of
 from classward.evaluation.judge import Judge, Model, model_digest
 
 
@@ -28,7 +30,7 @@ class Request:
         until: "first_success", or `None` for the final iterate.
         ingredients: What `attack.needs` names.
         restarts: Runs, each on the survivors.
-        seed: Seed of the asked.
+        seed: Seed of the run.
         batch_size: Images at once.
         save_images: Whether the adversarial images are kept.
     """
@@ -53,7 +55,7 @@ def settings_of(asked: Request) -> dict[str, Any]:
     data = asked.judge.data
     return {
         "attack": repr(asked.attack),
-        "attack_name": type(asked.attack).__name__,
+        "attack_name": name_of(asked.attack),
         "eps": None if ball is None else ball.eps,
         "norm": getattr(asked.attack, "norm", None) if ball is None else ball.norm,
         "loss": None
@@ -85,11 +87,13 @@ def versions() -> dict[str, str]:
 
 
 def _named(value: Any) -> str:
-    return (
-        ", ".join(map(_named, value))
-        if isinstance(value, list | tuple)
-        else (model_digest(value) if callable(value) else repr(value))
-    )
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_named, value))
+    if isinstance(value, Tensor):
+        pixels = value.detach().cpu().contiguous().numpy().tobytes()
+        summed = hashlib.sha256(f"{value.dtype}".encode() + pixels).hexdigest()
+        return f"tensor {tuple(value.shape)}, sha256 {summed}"
+    return model_digest(value) if callable(value) else repr(value)
 
 
 def check_request(
@@ -109,7 +113,7 @@ def check_request(
         raise InputError(f"restarts={restarts}, batch_size={batch_size}: each at least 1")
     if wrong := attack.needs ^ ingredients.keys():
         raise InputError(
-            f"{type(attack).__name__} needs ingredients {sorted(attack.needs)}, "
+            f"{name_of(attack)} needs ingredients {sorted(attack.needs)}, "
             f"got {sorted(ingredients)}: {sorted(wrong)[0]!r} is the difference"
         )
     if targets is None:

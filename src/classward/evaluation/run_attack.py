@@ -3,37 +3,44 @@
 Success is decided here alone, by a fresh float32 forward pass of the classifier itself in eval
 mode; every batch is checked (`invariants`), whoever wrote the attack. Samples are taken in the
 order of their ids, in shards of 4,096 and batches of `batch_size`, so a record does not depend
-on the order of the data, on interruptions, or on who ran which shard.
+on the order of the data, on interruptions, or on who ran which shard. Where memory runs out,
+the batches are halved; that changes no decision.
 """
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from classward.core.errors import InvariantError
+from classward.core.memory import Room
 from classward.core.types import Attack, Images, SampleLoss
 from classward.data.split import Split
-from classward.evaluation.call import Call
+from classward.evaluation.call import Call, reached
+from classward.evaluation.invariants import name_of
 from classward.evaluation.judge import Judge, Model, judging, model_digest
+from classward.evaluation.pictures import in_8_bit, write_pictures
+from classward.evaluation.replay import replayable
 from classward.evaluation.request import Request, check_request, settings_of
 from classward.evaluation.watched import Watched
 from classward.models.twin import make_twin
-from classward.records.record import (
+from classward.records.record import Record, assemble
+from classward.records.result import GradientCounts, Passes
+from classward.records.run_folder import RunFolder
+from classward.records.shards import (
     SHARD,
-    Record,
-    assemble,
-    note_seconds,
     read_shard,
     shard_count,
+    summed,
+    write_notes,
     write_shard,
 )
-from classward.records.result import Passes
-from classward.records.run_folder import RunFolder
 
 Progress = Callable[[int, int], None]  # samples done, samples in all
 
@@ -73,22 +80,28 @@ def run_attack(
         ingredients: What `attack.needs` names.
         restarts: Runs of a random attack; each goes on with the survivors.
         seed: Seed of the run.
-        batch_size: Images at once.
+        batch_size: Images at once; halved where memory runs out, and the settings of the record
+            then say under "halved_to" how far.
         device: A torch device.
         out: Folder for the record; in memory by default.
         resume: Go on with the record in `out`.
         overwrite: Replace the run in `out`.
-        save_images: Keep the adversarial images.
+        save_images: Keep the adversarial images, and judge them once more in 8 bits; in `out`
+            also as `images.npz` (float32) and as PNG files.
         progress: Called after each batch.
 
     Raises:
         InputError: If model, data and options do not fit each other.
-        InvariantError: If the attack breaks a promise.
+        InvariantError: If the attack breaks a promise; a replay bundle is then written to
+            `out`, or else to a temporary folder.
+        SystemFaultError: If memory runs out with one image, or the disk is full.
     """
     check_request(attack, ingredients or {}, restarts, batch_size, targets, data)
     order = data.ids.argsort()
     data, targets = data.select(order), None if targets is None else targets[order]
-    with judging(model, device):
+    with ExitStack() as held:
+        for part in (model, *_modules(gradient_model, ingredients or {})):
+            held.enter_context(judging(part, device))
         judge = Judge(model, data, device)
         differentiated, reason = _gradient_model(judge, attack, gradient_model)
         request = Request(
@@ -106,50 +119,78 @@ def run_attack(
             save_images=save_images,
         )
         settings = settings_of(request)
-        opened = (
-            nullcontext(None)
-            if out is None
-            else RunFolder.create(out, "attack", settings, resume=resume, overwrite=overwrite)
-        )
-        with opened as folder:
-            count = shard_count(len(data))
-            shards = [_shard(request, i, folder, progress) for i in range(count)]
-            if model_digest(model) != settings["model"]:
-                raise InvariantError(f"{type(attack).__name__} changed the model's weights")
-            return assemble(shards, settings)
+        folder = None
+        if out is not None:
+            opened = RunFolder.create(
+                out, "attack", settings, resume=resume, overwrite=overwrite
+            )
+            folder = held.enter_context(opened)
+        held.enter_context(replayable(folder, settings))
+        room, count = Room(batch_size), shard_count(len(data))
+        shards = [_shard(request, i, room, folder, progress) for i in range(count)]
+        if model_digest(model) != settings["model"]:
+            raise InvariantError(f"{name_of(attack)} changed the model's weights")
+        record = assemble(shards, settings)
+        if folder is not None and save_images:
+            write_pictures(folder, record)
+        return record
+
+
+def _modules(gradient_model: Any, ingredients: Mapping[str, Any]) -> list[nn.Module]:
+    """What needs the device and eval mode besides the model, alone or in lists."""
+    lists = (v if isinstance(v, list | tuple) else [v] for v in ingredients.values())
+    parts = [gradient_model, *(part for parts in lists for part in parts)]
+    return [part for part in parts if isinstance(part, nn.Module)]
 
 
 def _shard(
-    asked: Request, index: int, folder: RunFolder | None, progress: Progress | None
+    asked: Request,
+    index: int,
+    room: Room,
+    folder: RunFolder | None,
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """Columns and counts of one shard: read if it was committed, else made."""
-    judge, samples = asked.judge, len(asked.judge.data)
+    samples = len(asked.judge.data)
     first, last = index * SHARD, min((index + 1) * SHARD, samples)
     tell = progress or (lambda done, total: None)
     if folder is not None and (committed := read_shard(folder, index)) is not None:
         tell(last, samples)
         return committed
-    started, judge.asked, watched = time.perf_counter(), 0, Watched(asked.gradient_model)
-    rows: list[dict[str, Tensor]] = []
-    for start in range(first, last, asked.batch_size):
-        stop = min(start + asked.batch_size, last)
-        rows.append(_batch(asked, torch.arange(start, stop), watched))
-        tell(stop, samples)
-    columns = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-    passes = Passes(forward=watched.forward + judge.asked, backward=watched.backward)
-    counts = {"passes": passes, "gradients": watched.gradients}
-    seconds = round(time.perf_counter() - started, 3)
+    started, done, batches = time.perf_counter(), first, []
+    while done < last:
+        batches.append(room.fit(partial(_batch, asked, done, last)))
+        done += len(batches[-1]["ids"])
+        tell(done, samples)
+    counts = {
+        "passes": summed(Passes, [batch.pop("passes") for batch in batches]),
+        "gradients": summed(GradientCounts, [batch.pop("gradients") for batch in batches]),
+    }
+    columns = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+    notes = {
+        "seconds": round(time.perf_counter() - started, 3),
+        "halved_to": room.halved_to,
+    }
     if folder is not None:
         write_shard(folder, index, columns, counts)
-        note_seconds(folder, index, seconds)
-    return columns | counts | {"seconds": seconds}
+        write_notes(folder, index, notes)
+    return columns | counts | notes
 
 
-def _batch(asked: Request, positions: Tensor, watched: Watched) -> dict[str, Tensor]:
-    """Columns of one batch, attacked as often as asked, each time only what still stands."""
-    images, labels, ids = asked.judge.batch(positions)
+def _batch(asked: Request, first: int, last: int, most: int) -> dict[str, Any]:
+    """Columns and counts of one batch, attacked as often as asked, each time what still stands.
+
+    Its samples are at the positions from `first` on, at most `most`, and before `last`.
+    """
+    asked, judge, watched = (
+        replace(asked, batch_size=most),
+        asked.judge,
+        Watched(asked.gradient_model),
+    )
+    positions, judge.asked = torch.arange(first, min(first + most, last)), 0
+    images, labels, ids = judge.batch(positions)
     aims = None if asked.targets is None else asked.targets[positions].to(images.device)
-    clean = asked.judge.logits(images, ids)
+    clean = judge.logits(images, ids)
     best = _Best(images, clean)
     for restart in range(asked.restarts):
         where = best.going.nonzero().flatten()
@@ -160,8 +201,12 @@ def _batch(asked: Request, positions: Tensor, watched: Watched) -> dict[str, Ten
         best.take(where, call, call.attack(restart), first=restart == 0)
     columns = {"ids": ids, "labels": labels} | best.columns(images, clean)
     if asked.save_images:
-        columns["images"] = best.images
-    return {name: rows.cpu() for name, rows in columns.items()}
+        rounded, distances = in_8_bit(best.images, images)
+        won = reached(judge.logits(rounded, ids), labels, aims) & ~best.failed
+        columns |= {"images": best.images, "success_8bit": won} | distances
+    passes = Passes(forward=watched.forward + judge.asked, backward=watched.backward)
+    counts = {"passes": passes, "gradients": watched.gradients}
+    return {name: rows.cpu() for name, rows in columns.items()} | counts
 
 
 class _Best:
@@ -183,6 +228,8 @@ class _Best:
         self.images[where[kept]], self.logits[where[kept]] = made[kept], logits[kept]
         self.failed[where[kept]] = call.failed[kept]
         self.first_success[where[won]] = call.first_success[won]
+        again = won & (call.first_success > 0)  # of an oracle, counted over all runs
+        self.first_success[where[again]] += self.queries[where[again]]
         self.queries[where] += call.queries
         self.going[where[won]] = False
 

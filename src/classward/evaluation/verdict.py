@@ -5,7 +5,7 @@ what masked gradients look like. Every threshold stands beside its reason in `do
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +88,11 @@ def gradients_are_not_zero(
 def outputs_are_repeatable(records: Mapping[str, Record]) -> Check:
     """Two passes over every batch give the same logits."""
     first, *others = records.values()
-    same = all(torch.equal(first.clean_logits, other.clean_logits) for other in others)
+    same = all(
+        torch.equal(first.clean_logits, other.clean_logits)
+        for other in others
+        if len(other) == len(first)  # batches of survivors are other ones, and may round so
+    )
     return Check(
         name="deterministic",
         passed=same,
@@ -133,6 +137,36 @@ def _equal_in_eval(model: Model, images: Images) -> bool:
     with torch.no_grad(), torch.random.fork_rng():
         as_given: Tensor = twin(images)
         return torch.equal(as_given, twin.eval()(images))
+
+
+def forward_is_plain(gradients: int) -> Check:
+    """The model takes no gradients of its own before it answers."""
+    return Check(
+        name="plain_forward",
+        passed=gradients == 0,
+        evidence=(
+            "The model took no gradients of its own in a forward pass."
+            if gradients == 0
+            else f"The model took {gradients} gradients of its own in a forward pass: what "
+            "optimises its input needs an attack written for it."
+        ),
+        otherwise="suspect",
+    )
+
+
+def every_attack_ran(planned: Collection[str], records: Mapping[str, Record]) -> Check:
+    """No attack was left out for want of time."""
+    missing = [name for name in planned if name not in records]
+    return Check(
+        name="complete",
+        passed=not missing,
+        evidence=(
+            "Every attack of the budget ran, or found nothing standing."
+            if not missing
+            else f"The time limit left out {', '.join(missing)}: resume to lower the number."
+        ),
+        otherwise="suspect",
+    )
 
 
 def attacks_kept_their_word(records: Mapping[str, Record], eps: float, norm: str) -> Check:

@@ -1,6 +1,7 @@
 """A model that is watched while an attack uses it: what it cost, and what gradients it gave."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ class Watched:
         # Summed on the device: asking for the value after each gradient would wait for it.
         self._zero: Tensor | int = 0
         self._not_finite: Tensor | int = 0
+        self._cut: bool | None = None  # known after the first gradient
 
     def __call__(self, images: Tensor) -> Tensor:
         """The model's logits."""
@@ -29,7 +31,20 @@ class Watched:
         if images.requires_grad and torch.is_grad_enabled():
             images = images.view_as(images)  # the hook dies with this call
             images.register_hook(self._look)
+            return self._linked(self.model(images), images)
         return self.model(images)
+
+    def _linked(self, logits: Tensor, images: Tensor) -> Tensor:
+        """The logits; where no gradient leads back to the images, one that is zero.
+
+        An attack on a model that was cut off then stands still, and its zeros are counted,
+        where torch would stop with an error.
+        """
+        if self._cut is None:
+            self._cut = not _leads_to(logits.grad_fn, images.grad_fn)
+        if not self._cut:
+            return logits
+        return logits + 0 * images.flatten(1).sum(dim=1, keepdim=True).to(logits.dtype)
 
     def _look(self, gradient: Tensor) -> None:
         self.backward += len(gradient)
@@ -48,3 +63,16 @@ class Watched:
         return GradientCounts(
             taken=self.backward, zero=int(self._zero), not_finite=int(self._not_finite)
         )
+
+
+def _leads_to(node: Any, goal: Any) -> bool:
+    """Whether a gradient at `node` of the graph arrives at `goal`."""
+    seen, waiting = set(), [node]
+    while waiting:
+        at = waiting.pop()
+        if at is goal:
+            return at is not None
+        if at is not None and at not in seen:
+            seen.add(at)
+            waiting += [following for following, _ in at.next_functions]
+    return False

@@ -30,7 +30,8 @@ from classward.defenses.base import Defense
 from classward.defenses.standard import Standard
 from classward.defenses.symmetry_aware import SymmetryAware
 from classward.evaluation.adaptive import correction_table
-from classward.evaluation.audit import audit, worst_case
+from classward.evaluation.audit import audit
+from classward.evaluation.audited import worst_case
 from classward.evaluation.plan import plan
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.transfer import transfer_table

@@ -1,11 +1,8 @@
 """The attack record: what a classifier said before and after an attack, with the true labels.
 
-Everything both papers measure is a function of it. On disk it is a run folder of shards of at
-most 4,096 samples: one `.npy` file for each column, and last `shard-00000.json`, which names
-them with their SHA-256 digests. A shard without that file does not exist.
+Everything both papers measure is a function of it. On disk it is a run folder of shards.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +16,10 @@ from torch import Tensor
 from classward.core.confusion import confusion, row_shares
 from classward.core.errors import InputError
 from classward.core.types import Labels
-from classward.records.result import GradientCounts, Passes, R, Result
-from classward.records.run_folder import RunFolder, sha256
+from classward.records.result import GradientCounts, Passes
+from classward.records.run_folder import RunFolder
+from classward.records.shards import read_shard, shard_count, summed
 
-SHARD = 4096  # samples
-SECONDS = "seconds.json"
 COLUMNS = (
     "ids",
     "labels",
@@ -38,6 +34,7 @@ COLUMNS = (
     "l2",
     "queries",
 )
+OF_IMAGES = ("images", "success_8bit", "linf_8bit", "l2_8bit")  # columns where they were kept
 Order = Literal["linf", "l2"]
 
 
@@ -53,7 +50,8 @@ class Record:
         success: Whether the attack reached its aim: off the label, or on the target.
         failed: Whether the attack gave an image that is not finite; the clean one stands in,
             and it is no success.
-        first_success: Passes of the attack before its first confirmed success; -1: not seen.
+        first_success: Passes of the attack before its first confirmed success; of a black-box
+            attack, the number of the query that first succeeded, from 1; -1: not seen.
         clean_logits: Logits before the attack.
         adversarial_logits: Logits of the adversarial images.
         linf: Largest absolute pixel difference, in pixel units.
@@ -64,7 +62,10 @@ class Record:
         passes: Images sent through the network, in all.
         gradients: Input gradients the attack was given.
         seconds: Wall time of making it.
-        images: Adversarial images, if they were kept.
+        images: Adversarial images, if they were kept; what follows then is not `None` either.
+        success_8bit: `success` of the images with every pixel rounded to a multiple of 1/255.
+        linf_8bit: `linf` of those.
+        l2_8bit: `l2` of those.
     """
 
     ids: Int64[Tensor, " n"]
@@ -87,6 +88,9 @@ class Record:
     )
     seconds: float = 0.0
     images: Float32[Tensor, "n c h w"] | None = None
+    success_8bit: Bool[Tensor, " n"] | None = None
+    linf_8bit: Float32[Tensor, " n"] | None = None
+    l2_8bit: Float32[Tensor, " n"] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -194,77 +198,25 @@ class Record:
         return assemble([shard for shard in shards if shard is not None], folder.settings)
 
 
-def shard_count(samples: int) -> int:
-    """Number of shards of so many samples."""
-    return -(-samples // SHARD)
-
-
-def write_shard(
-    folder: RunFolder, index: int, columns: Mapping[str, Tensor], counts: Mapping[str, Result]
-) -> None:
-    """Commit one shard: its columns first, the file that names them last."""
-    files = {}
-    for name, values in columns.items():
-        file, buffer = f"shard-{index:05d}-{name}.npy", io.BytesIO()
-        np.save(buffer, values.numpy(), allow_pickle=False)
-        folder.write(file, buffer.getvalue())
-        files[file] = sha256(folder.path / file)
-    plain = {name: value.to_dict() for name, value in counts.items()}
-    folder.write_json(f"shard-{index:05d}.json", {"files": files, "counts": plain})
-
-
-def read_shard(folder: RunFolder, index: int) -> dict[str, Any] | None:
-    """Columns, passes and gradients of a committed shard; None if it was not committed.
-
-    Raises:
-        InputError: If a file of it is absent or damaged.
-    """
-    if not (folder.path / f"shard-{index:05d}.json").exists():
-        return None
-    marker = folder.read_json(f"shard-{index:05d}.json")
-    shard: dict[str, Any] = {
-        "passes": Passes.from_dict(marker["counts"]["passes"]),
-        "gradients": GradientCounts.from_dict(marker["counts"]["gradients"]),
-        "seconds": _seconds(folder).get(f"{index:05d}", 0.0),
-    }
-    for file, expected in marker["files"].items():
-        path = folder.path / file
-        if not path.exists() or sha256(path) != expected:
-            raise InputError(f"{path}: damaged or absent; start the run anew")
-        name = file.removeprefix(f"shard-{index:05d}-").removesuffix(".npy")
-        shard[name] = torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
-    return shard
-
-
-def note_seconds(folder: RunFolder, index: int, seconds: float) -> None:
-    """Keep the wall time of a shard; apart, since it alone differs from run to run."""
-    folder.write_json(SECONDS, _seconds(folder) | {f"{index:05d}": seconds})
-
-
 def assemble(shards: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Record:
-    """One record of several shards."""
-    names = [*COLUMNS, *(["images"] if shards and "images" in shards[0] else [])]
+    """One record of several shards.
+
+    Its settings say under "halved_to" how many images went at once where memory ran out.
+    """
+    names = [*COLUMNS, *(name for name in OF_IMAGES if name in shards[0])]
     columns = {
         name: shards[0][name] if len(shards) == 1 else torch.cat([s[name] for s in shards])
         for name in names
     }
+    halved = [shard["halved_to"] for shard in shards if shard["halved_to"] is not None]
     return Record(
         **columns,
         class_names=settings["class_names"],
-        settings=dict(settings),
-        passes=_summed(Passes, [shard["passes"] for shard in shards]),
-        gradients=_summed(GradientCounts, [shard["gradients"] for shard in shards]),
+        settings={**settings, "halved_to": min(halved, default=None)},
+        passes=summed(Passes, [shard["passes"] for shard in shards]),
+        gradients=summed(GradientCounts, [shard["gradients"] for shard in shards]),
         seconds=sum(shard["seconds"] for shard in shards),
     )
-
-
-def _seconds(folder: RunFolder) -> dict[str, float]:
-    return folder.read_json(SECONDS) if (folder.path / SECONDS).exists() else {}
-
-
-def _summed(kind: type[R], counts: Sequence[R]) -> R:
-    tables = [entry.to_dict() for entry in counts]
-    return kind(**{name: sum(table[name] for table in tables) for name in tables[0]})
 
 
 def _check_arrays(

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from classward.core.errors import InputError, SystemFaultError
 
@@ -30,12 +30,19 @@ def atomic_write(path: str | Path, data: bytes) -> None:
     Raises:
         SystemFaultError: If the disk is full or the folder cannot be written.
     """
+    with atomic_file(path, len(data)) as file:
+        file.write(data)
+
+
+@contextmanager
+def atomic_file(path: str | Path, size: int) -> Iterator[BinaryIO]:
+    """A file for about `size` bytes, at `path` only if the block ends well; see above."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         try:
             with open(partial, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(partial, path)
@@ -43,7 +50,7 @@ def atomic_write(path: str | Path, data: bytes) -> None:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise _fault(error, path, len(data)) from None
+        raise _fault(error, path, size) from None
 
 
 def sha256(path: str | Path) -> str:

@@ -5,6 +5,7 @@ import json
 from classward.core.errors import InputError
 from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit
+from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
@@ -15,6 +16,7 @@ SCHEMA = 1  # raised when a field changes its meaning
 RESULTS: dict[str, type[Result]] = {
     "analysis": Analysis,
     "audit": Audit,
+    "comparison": Comparison,
     "correction": CorrectionTable,
     "demo": Demo,
     "training": DefenseTable,

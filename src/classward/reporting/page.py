@@ -10,6 +10,7 @@ import numpy as np
 from classward.core.errors import InputError
 from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit, ClassAccuracy
+from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
@@ -20,6 +21,7 @@ from classward.reporting import pair_images, wording
 from classward.reporting.busiest import READABLE, block, busiest, off_diagonal
 from classward.reporting.chord import chord
 from classward.reporting.class_bars import MOST_BARS, class_bars, least_robust
+from classward.reporting.comparison import comparison_view
 from classward.reporting.figure import svg
 from classward.reporting.heatmap import heatmap, pixels
 from classward.reporting.references import references
@@ -49,7 +51,8 @@ def render(
     """HTML of a saved result; equal results give equal bytes.
 
     Args:
-        result: An audit, analysis, correction, transfer or training table, or a demo.
+        result: An audit, an analysis, a comparison, a table of correction, transfer or
+            training, or a demo.
         path: Where to write the page as well.
         examples: Images of the maximum symmetry pairs.
         title: Title of the page; by default what the result is of.
@@ -86,7 +89,11 @@ def _view(result: Result, examples: list[PairExample]) -> tuple[str, View]:
             return "training.html", _training(result)
         case Demo():
             return "demo.html", _demo(result, examples)
-    raise InputError(f"a {type(result).__name__} has no page; audit, analyze, correct or train")
+        case Comparison():
+            return "comparison.html", comparison_view(result)
+    raise InputError(
+        f"a {type(result).__name__} has no page; audit, analyze, compare, correct or train"
+    )
 
 
 def _audit(audit: Audit, examples: list[PairExample]) -> View:

@@ -3,11 +3,13 @@
 from classward.core.errors import InputError
 from classward.records.analysis_result import Analysis, ClassRobustness
 from classward.records.audit_result import Audit, Check
+from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.result import Result, Share, Statistic
 from classward.reporting.class_bars import least_robust
+from classward.reporting.comparison import comparison_sentences
 from classward.reporting.wording import (
     between,
     called,
@@ -39,6 +41,8 @@ def sentences(shown: Result) -> dict[str, str]:
             return training_sentences(shown)
         case Demo():
             return demo_sentences(shown)
+        case Comparison():
+            return comparison_sentences(shown)
     raise InputError(f"a {type(shown).__name__} has no sentences")
 
 

@@ -6,11 +6,13 @@ from textwrap import wrap
 from classward.core.errors import InputError
 from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit
+from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.result import Result
 from classward.reporting.class_bars import least_robust
+from classward.reporting.comparison import comparison_tables
 from classward.reporting.sentences import sentences
 from classward.reporting.wording import (
     duration,
@@ -66,6 +68,8 @@ def _tables(result: Result) -> list[str]:
             return _training(result)
         case Demo():
             return _demo(result)
+        case Comparison():
+            return _comparison(result)
     raise InputError(f"a {type(result).__name__} has no summary")
 
 
@@ -149,6 +153,14 @@ def _training(table: DefenseTable) -> list[str]:
 def _demo(demo: Demo) -> list[str]:
     bare = f"without a hidden layer {share(demo.one_layer)}"
     return [*_correction(demo.correction)[:-2], bare, *_training(demo.training)]
+
+
+def _comparison(comparison: Comparison) -> list[str]:
+    return [
+        line
+        for head, *rows in comparison_tables(comparison)
+        for line in ["", *_aligned(head, _clipped(rows))]
+    ]
 
 
 def _clipped(rows: list[list[str]]) -> list[list[str]]:

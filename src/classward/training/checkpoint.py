@@ -16,9 +16,9 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from classward.core.errors import InputError
+from classward.core.global_random import random_states, set_random_states
 from classward.models.network import Network
 from classward.records.run_folder import RunFolder, digest
-from classward.training.global_random import random_states, set_random_states
 from classward.training.step import Step
 
 Parts = dict[str, dict[str, Any]]

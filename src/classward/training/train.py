@@ -11,6 +11,7 @@ import torch
 
 from classward.attacks.pgd import PGD
 from classward.core.errors import InputError, SystemFaultError
+from classward.core.global_random import global_random
 from classward.core.randomness import SampleRandom
 from classward.core.types import Attack
 from classward.data.split import Split
@@ -21,7 +22,6 @@ from classward.models.weights import RUN_FILE, save_weights, tensors_digest
 from classward.records.run_folder import RunFolder
 from classward.training.checkpoint import State, network_state, read, restore, sweep
 from classward.training.fit import Progress, Task, fit
-from classward.training.global_random import global_random
 from classward.training.schedule import Recipe, epoch_order
 from classward.training.step import Step
 

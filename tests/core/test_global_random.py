@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from classward.training.global_random import global_random, random_states, set_random_states
+from classward.core.global_random import global_random, random_states, set_random_states
 
 CPU = torch.device("cpu")
 

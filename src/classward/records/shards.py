@@ -1,0 +1,80 @@
+"""The shards of a record on disk: at most 4,096 samples each, whole or absent.
+
+A shard is one `.npy` file for each column, and last `shard-00000.json`, which names them with
+their SHA-256 digests. A shard without that file does not exist. What differs from run to run,
+the wall time and where memory ran out, is in `notes.json`, apart from what must not.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from classward.core.errors import InputError
+from classward.records.result import GradientCounts, Passes, R, Result
+from classward.records.run_folder import RunFolder, sha256
+
+SHARD = 4096  # samples
+NOTES = "notes.json"
+
+
+def shard_count(samples: int) -> int:
+    """Number of shards of so many samples."""
+    return -(-samples // SHARD)
+
+
+def write_shard(
+    folder: RunFolder, index: int, columns: Mapping[str, Tensor], counts: Mapping[str, Result]
+) -> None:
+    """Commit one shard: its columns first, the file that names them last."""
+    files = {}
+    for name, values in columns.items():
+        file, buffer = f"shard-{index:05d}-{name}.npy", io.BytesIO()
+        np.save(buffer, values.numpy(), allow_pickle=False)
+        folder.write(file, buffer.getvalue())
+        files[file] = sha256(folder.path / file)
+    plain = {name: value.to_dict() for name, value in counts.items()}
+    folder.write_json(f"shard-{index:05d}.json", {"files": files, "counts": plain})
+
+
+def read_shard(folder: RunFolder, index: int) -> dict[str, Any] | None:
+    """Columns, counts and notes of a committed shard; None if it was not committed.
+
+    Raises:
+        InputError: If a file of it is absent or damaged.
+    """
+    if not (folder.path / f"shard-{index:05d}.json").exists():
+        return None
+    marker = folder.read_json(f"shard-{index:05d}.json")
+    shard: dict[str, Any] = {
+        "passes": Passes.from_dict(marker["counts"]["passes"]),
+        "gradients": GradientCounts.from_dict(marker["counts"]["gradients"]),
+        "seconds": 0.0,
+        "halved_to": None,
+    }
+    shard |= _notes(folder).get(f"{index:05d}", {})
+    for file, expected in marker["files"].items():
+        path = folder.path / file
+        if not path.exists() or sha256(path) != expected:
+            raise InputError(f"{path}: damaged or absent; start the run anew")
+        name = file.removeprefix(f"shard-{index:05d}-").removesuffix(".npy")
+        shard[name] = torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+    return shard
+
+
+def write_notes(folder: RunFolder, index: int, notes: Mapping[str, Any]) -> None:
+    """Keep the seconds a shard took and, under "halved_to", where memory ran out."""
+    folder.write_json(NOTES, _notes(folder) | {f"{index:05d}": dict(notes)})
+
+
+def summed(kind: type[R], counts: Sequence[R]) -> R:
+    """The sum of each count."""
+    tables = [entry.to_dict() for entry in counts]
+    return kind(**{name: sum(table[name] for table in tables) for name in tables[0]})
+
+
+def _notes(folder: RunFolder) -> dict[str, Any]:
+    return folder.read_json(NOTES) if (folder.path / NOTES).exists() else {}
