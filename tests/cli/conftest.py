@@ -56,12 +56,18 @@ def three_classes():
 """
 
 
+@pytest.fixture(scope="session")
+def mine():
+    """What is in the file `mine.py`."""
+    return textwrap.dedent(MODEL)
+
+
 @pytest.fixture
-def cli(tmp_path, monkeypatch, capfd):
+def cli(tmp_path, monkeypatch, capfd, mine):
     """Call the command line in an empty folder; gives code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CLASSWARD_DEBUG", raising=False)
-    (tmp_path / "mine.py").write_text(textwrap.dedent(MODEL))
+    (tmp_path / "mine.py").write_text(mine)
 
     def call(*arguments):
         code = run([str(argument) for argument in arguments])

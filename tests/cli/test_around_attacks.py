@@ -59,7 +59,7 @@ def test_a_broken_promise_is_exit_5_with_a_bundle(cli, attacks, tmp_path):
         (("attack", "--attack", "attacks.py:shft"), "the nearest is 'shift'"),
         (("attack", "--attack", "nowhere.py:shift"), "nowhere.py: no such Python file"),
         (("attack", "--attack", "faulty.py:shift"), "faulty.py failed: ModuleNotFoundError"),
-        (("attack", "--attack", "pgd", "--bank", "nowhere"), "nowhere: not a run folder"),
+        (("attack", "--attack", "pgd", "--bank", "nowhere"), "pgd takes no --bank"),
         (("judge", "--images", "nowhere.npy"), "nowhere.npy: no such file"),
         (("judge", "--images", "short.npy"), "short.npy: 3 images for 60 samples"),
         (("judge", "--images", "far.npy", "--eps", ".1"), "far.npy: the image of sample 1 is"),

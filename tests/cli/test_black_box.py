@@ -61,8 +61,8 @@ def test_every_surrogate_is_recorded_by_its_digest(cli, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("subspace",), "needs ingredients ['surrogates'], got []"),
-        (("nes", "--surrogate", "mine.py:model"), "got ['surrogates']"),
+        (("subspace",), "needs a network that leads it: --surrogate"),
+        (("nes", "--surrogate", "mine.py:model"), "nes takes no --surrogate"),
         (("subspace", "--surrogate", "resnet20"), "--surrogate resnet20 is untrained: give"),
         (("subspace", "--surrogate", "resnet20=no.safetensors"), "no.safetensors"),
         (("subspace", "--surrogate", "mine.py:three_classes"), "3 logits, the data have 10"),

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import classward.attacks
+import classward.defenses
 from classward.attacks.deepfool import DeepFool
 from classward.attacks.mim import MIM
 from classward.attacks.pgd import PGD
@@ -135,3 +136,8 @@ def test_what_was_read_is_what_the_options_take():
     assert confident.confidence == 0.0
     with pytest.raises(InputError, match="option 'steps': .*integer, got 1000"):
         make(classward.attacks, "pgd", steps=read_option("1e3"))
+
+
+def test_a_method_without_options_of_its_own_refuses_any():
+    with pytest.raises(InputError, match="Standard: unknown option 'epochs', "):
+        make(classward.defenses, "standard", epochs=5)

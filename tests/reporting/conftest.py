@@ -16,6 +16,7 @@ from classward.records.comparison_result import (
     RunDifference,
 )
 from classward.records.correction_result import CorrectionRow, CorrectionTable, TransferTable
+from classward.records.curve_result import Curve
 from classward.records.defense_result import DefenseRow, DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.examples import PairExample
@@ -190,6 +191,35 @@ def make_audit(verdict="sound", name="small_cnn", data="digits", **options):
     )
 
 
+def make_curve(classes=10, names=None, empty=(), eps=0.2, norm="linf", level=CLEAN):
+    """Classes whose accuracy falls off the faster, the lower their number."""
+    names = names or [f"class {i}" for i in range(classes)]
+    radii = [eps * part for part in (0, 0.25, 0.5, 0.75, 1, 1.5, 2)]
+    pace = np.linspace(2.5, 0.4, len(names))
+    rows = level * np.exp(-np.outer(pace, radii) / max(eps, 1e-9))
+    areas = (np.diff(radii) * (rows[:, 1:] + rows[:, :-1]) / 2).sum(axis=1) / radii[-1]
+    undefined = [i in empty for i in range(len(names))]
+    every = np.delete(rows, list(empty), axis=0).mean(axis=0).tolist()
+    bounds = [(max(value - 0.04, 0.0), min(value + 0.04, 1.0)) for value in every]
+    return Curve(
+        radii=radii,
+        accuracy=every,
+        intervals=bounds,
+        per_class=[
+            [None] * 7 if none else row
+            for none, row in zip(undefined, rows.tolist(), strict=True)
+        ],
+        class_intervals=[[None] * 7 if none else bounds for none in undefined],
+        auc=float(np.delete(areas, list(empty)).mean()),
+        class_auc=[None if none else area for none, area in zip(undefined, areas, strict=True)],
+        classes=names,
+        norm=norm,
+        attack="PGD(ball=Linf(eps=0.2), steps=20) on margin, until first success",
+        samples=60 * (len(names) - len(empty)),
+        passes=Passes(forward=12000, backward=9000),
+    )
+
+
 def make_correction(adaptive=4):
     rows = [("pgd", 23, 454, 450), ("mim", 19, 436, 430), ("deepfool", 10, 484, 480)]
     return CorrectionTable(
@@ -345,6 +375,7 @@ def make_examples(source="class 3", target="class 9", channels=1, count=2):
 
 analysis_of = pytest.fixture(lambda: make_analysis, scope="session")
 audit_of = pytest.fixture(lambda: make_audit, scope="session")
+curve_of = pytest.fixture(lambda: make_curve, scope="session")
 correction_of = pytest.fixture(lambda: make_correction, scope="session")
 transfer_of = pytest.fixture(lambda: make_transfer, scope="session")
 training_of = pytest.fixture(lambda: make_training, scope="session")

@@ -80,6 +80,7 @@ def attack(
         if own
         else options.method(classward.attacks, name, set_, **radius, **kept)
     )
+    _check_given(name, chosen.needs, surrogates=surrogate, bank=bank)
     data = given.samples_of("test")
     model, folder = given.network(data), given.folder(f"attack-{short}")
     # Whatever corrects logits is not differentiated by what imitates those before it.
@@ -110,6 +111,18 @@ def attack(
     show(summary(record), lines(record), as_json=given.as_json)
     say(f"record: {folder}")
     return 0
+
+
+def _check_given(
+    name: str, needs: frozenset[str], *, surrogates: list[str] | None, bank: Path | None
+) -> None:
+    """The options that one kind of attack needs, and no other takes."""
+    if "surrogates" in needs and not surrogates:
+        raise InputError(f"{name} needs a network that leads it: --surrogate MODEL=WEIGHTS")
+    if surrogates and "surrogates" not in needs:
+        raise InputError(f"{name} takes no --surrogate: leave it out")
+    if bank is not None and "bank" not in needs:
+        raise InputError(f"{name} takes no --bank: leave it out")
 
 
 def _function(name: str, pairs: list[str] | None, eps: str | None, norm: str) -> Attack:

@@ -47,6 +47,10 @@ def audit(
     expect_clean: Annotated[
         float | None, typer.Option(min=0, max=1, help="Clean accuracy the model is known for.")
     ] = None,
+    surrogate: Annotated[
+        list[str] | None,
+        typer.Option(help="Another network, MODEL=WEIGHTS, to attack this one through."),
+    ] = None,
     min_robust_accuracy: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit 1 below this robust accuracy.")
     ] = None,
@@ -76,9 +80,11 @@ def audit(
         if files[option] is not None:
             raise InputError(f"{option} takes one --eps, got {len(radii)}: audit them apart")
     for option in ("--junit", "--markdown"):
-        _check_file(option, files[option])
+        if (file := files[option]) is not None:
+            options.check_file(file, overwrite=True, option=option)
     data = given.samples_of("test")
     model, folder = given.network(data), given.folder("audit")
+    surrogates = [given.surrogate(named, data) for named in surrogate or ()]
     earlier = baseline and read_baseline(
         baseline,
         data,
@@ -101,6 +107,7 @@ def audit(
                 budget=budget,
                 time_limit=time_limit,
                 expect_clean=expect_clean,
+                surrogates=surrogates,
                 model_name=given.name,
                 out=out,
                 resume=given.resume,
@@ -143,12 +150,6 @@ def _say_cost(
         f"{', '.join(planned)}; at most {cost.forward} images forward and {cost.backward} "
         f"backward, about {at_most:.0f} s if everything stands"
     )
-
-
-def _check_file(option: str, file: Path | None) -> None:
-    """Refuse before the attacks what cannot be written after them."""
-    if file is not None and (file.is_dir() or not file.parent.is_dir()):
-        raise InputError(f"{option} {file}: expected a file in a folder that is there")
 
 
 def _exit_code(audited: Audit, judged: list[Gate]) -> int:

@@ -11,7 +11,9 @@ from classward.cli import options
 from classward.cli.screen import progress, say, show
 from classward.core.errors import InputError
 from classward.correction.corrector import Corrector
-from classward.evaluation.adaptive import correction_table
+from classward.correction.tables import read_logits
+from classward.data.archives import reading
+from classward.evaluation.adaptive import check_correction, correction_table
 from classward.records.run_folder import RunFolder, atomic_write
 from classward.records.saved import dump
 from classward.reporting.page import render
@@ -36,8 +38,7 @@ def fit(
     overwrite: options.Overwrite = False,
 ) -> int:
     """Fit a corrector on attack records."""
-    if out.exists() and not overwrite:
-        raise InputError(f"{out}: is there already; pass --overwrite or another --out")
+    options.check_file(out, overwrite=overwrite)
     made = Corrector.small if preset == "small" else Corrector
     chosen: dict[str, Any] = {"seed": seed} | options.settings(set_)
     corrector = made(**chosen)
@@ -84,6 +85,7 @@ def evaluate(
         "steps": steps,
         "seed": given.seed,
     }
+    check_correction(model, corrector, data, read, radius)
     with (
         RunFolder.create(
             folder, "correction", settings, resume=given.resume, overwrite=given.overwrite
@@ -116,13 +118,13 @@ def apply(
     overwrite: options.Overwrite = False,
 ) -> int:
     """Correct logits from a file."""
-    if out.exists() and not overwrite:
-        raise InputError(f"{out}: is there already; pass --overwrite or another --out")
+    options.check_file(out, overwrite=overwrite)
     corrector = Corrector.load(file)
-    try:
-        rows = np.load(logits, allow_pickle=False)
-    except (ValueError, EOFError):
-        raise InputError(f"{logits}: not a .npy file of numbers") from None
+    with reading(logits):
+        table = np.load(logits, allow_pickle=False)
+    if not isinstance(table, np.ndarray) or len(table) == 0:
+        raise InputError(f"{logits}: expected a .npy file of logits, n x k, n at least 1")
+    rows = read_logits(table, str(logits), corrector.n_features_in_).numpy()
     corrected, buffer = corrector.transform(rows), io.BytesIO()
     np.save(buffer, corrected, allow_pickle=False)
     atomic_write(out, buffer.getvalue())

@@ -226,6 +226,14 @@ def checked_device(device: str) -> str:
     return device
 
 
+def check_file(file: Path, *, overwrite: bool, option: str = "--out") -> None:
+    """Refuse before the work a file that cannot be written after it."""
+    if file.is_dir() or not file.parent.is_dir():
+        raise InputError(f"{option} {file}: expected a file in a folder that is there")
+    if file.exists() and not overwrite:
+        raise InputError(f"{file}: is there already; pass --overwrite or another --out")
+
+
 def record_of(run: Path) -> Record:
     """The record of a run: its own, or the headline attack's of an audit."""
     folder = RunFolder.open(run)

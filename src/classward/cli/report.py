@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from classward.cli.options import check_file
 from classward.cli.screen import say
 from classward.core.errors import InputError
 from classward.records.examples import read_examples
@@ -19,13 +20,14 @@ def report(
 ) -> int:
     """Render the result of a run as one HTML page that opens offline."""
     folder = RunFolder.open(run)
+    page = out or run / "report.html"
+    check_file(page, overwrite=True)
     for name in ("result.json", "analysis.json"):
         if (run / name).exists():
-            saved = load((run / name).read_text(), str(run / name))
+            saved = load((run / name).read_bytes(), str(run / name))
             break
     else:
         raise InputError(f"{run}: holds no result yet; `classward analyze {run}` makes one")
-    page = out or run / "report.html"
     render(saved, page, examples=read_examples(folder))
     say(f"report: {page}")
     return 0

@@ -39,7 +39,7 @@ def train(
     radius = options.radius(eps, norm)
     attack = make(
         classward.attacks,
-        asked["attack"].pop("name", "pgd"),
+        str(asked["attack"].pop("name", "pgd")),
         **{"eps": radius, "norm": norm, "step_size": radius / 4} | asked["attack"],
     )
     if pairs is not None:
@@ -80,7 +80,7 @@ def pairs_of(run: Path) -> list[tuple[int, int]]:
         raise InputError(f"{run}: no pairs in it yet; `classward analyze {run}` finds them")
     if folder.settings.get("data", "").endswith("test"):
         raise InputError(f"{run}: attacked the test split; pairs come from --split train")
-    saved = load((run / name).read_text(), str(run / name))
+    saved = load((run / name).read_bytes(), str(run / name))
     assert isinstance(saved, Audit | Analysis)
     return list(saved.maximum_symmetry_pairs)
 

@@ -50,6 +50,10 @@ def make(package: ModuleType, name: str, /, **options: Any) -> Any:
         options = _with_ball(options, fields["ball"].default)
     elif "eps" in options and "eps" not in fields:
         raise InputError(f"{name} takes no eps, for it has no ball to stay in: leave eps out")
+    if unknown := [option for option in options if option not in fields]:
+        near = difflib.get_close_matches(unknown[0], fields, n=1, cutoff=0)
+        nearest = f"the nearest is {near[0]!r}" if near else "none exist"
+        raise InputError(f"{method.__name__}: unknown option {unknown[0]!r}, {nearest}")
     try:
         return method(**options)
     except ValueError as error:

@@ -8,6 +8,7 @@ import difflib
 import importlib.util
 import sys
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ def user_function(file: str | Path, name: str) -> Callable[..., Any]:
         InputError: If there is no such file, or nothing callable of that name in it.
     """
     path = Path(file).resolve()
-    spec = importlib.util.spec_from_file_location(f"classward_user_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
+    if not path.is_file() or path.suffix != ".py":
         raise InputError(f"{file}: no such Python file")
+    loader = _Anew(f"classward_user_{path.stem}", str(path))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where dataclasses look up the names they mention
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     callables = {key: value for key, value in vars(module).items() if callable(value)}
     if name not in callables:
         own = [k for k, v in callables.items() if getattr(v, "__module__", "") == spec.name]
@@ -34,3 +37,10 @@ def user_function(file: str | Path, name: str) -> Callable[..., Any]:
         known = f"the nearest is '{near[0]}'" if near else "it has none"
         raise InputError(f"{file} has no function '{name}', {known}")
     return callables[name]
+
+
+class _Anew(SourceFileLoader):
+    """Compiles the file as it is now; a cache of the same second and size may be older."""
+
+    def path_stats(self, path: Any) -> Any:
+        raise OSError("no cache")

@@ -204,6 +204,8 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         try:
             corrector = cls(**about["options"])
             classes = len(tensors["output.bias"])
+            if tensors["output.weight"].shape[1] != corrector._hidden(classes):
+                raise ValueError  # before room is made for what the options claim
             network = corrector._network(classes, torch.Generator())
             network.load_state_dict(tensors)
             return corrector._keep_fit(network, {name: about[name] for name in FACTS})
@@ -218,8 +220,12 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
             parts = [self.network_(rows.to(device)).cpu() for rows in logits.split(ROWS)]
         return torch.cat(parts)
 
+    def _hidden(self, classes: int) -> int:
+        """Values that the last layer takes."""
+        return (self.hidden or 10 * classes) if self.layers == 2 else classes
+
     def _network(self, classes: int, generator: torch.Generator) -> CorrectionNetwork:
-        hidden = (self.hidden or 10 * classes) if self.layers == 2 else None
+        hidden = self._hidden(classes) if self.layers == 2 else None
         return CorrectionNetwork(classes, hidden, generator)
 
     def _keep_fit(self, network: CorrectionNetwork, facts: dict[str, Any]) -> "Corrector":

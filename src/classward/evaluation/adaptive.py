@@ -83,10 +83,7 @@ def correction_table(
     Raises:
         InputError: If the records, the corrector and the data do not fit each other.
     """
-    if eps == 0:
-        raise InputError("an adaptive attack needs eps above 0, got 0")
-    check_is_fitted(corrector)
-    _check(records, data, model_digest(model))
+    check_correction(model, corrector, data, records, eps)
     attacks = adaptive_attacks(ball(norm, eps), steps)
     corrected = Corrected(model, corrector.network_)
     survived: dict[str, Tensor] = {}
@@ -142,14 +139,34 @@ def _part(
     return lambda done, total: progress(index * total + done, parts * total)
 
 
-def _check(records: Mapping[str, Record], data: Split, digest: str) -> None:
+def check_correction(
+    model: nn.Module,
+    corrector: Corrector,
+    data: Split,
+    records: Mapping[str, Record],
+    eps: float,
+) -> None:
+    """Refuse what `correction_table` cannot judge.
+
+    Raises:
+        InputError: If the records, the corrector and the data do not fit each other.
+    """
+    if eps == 0:
+        raise InputError("an adaptive attack needs eps above 0, got 0")
+    check_is_fitted(corrector)
     if not records:
         raise InputError("correction_table needs at least one attack record, got none")
+    digest = model_digest(model)
     labels = dict(zip(data.ids.tolist(), data.labels.tolist(), strict=True))
     for name, record in records.items():
         check_final(record, f"record '{name}'")
         if record.settings.get("model", digest) != digest:
             raise InputError(f"record '{name}' is of another classifier; attack this one")
+        if record.classes != corrector.n_features_in_:
+            raise InputError(
+                f"record '{name}' has {record.classes} classes, the corrector "
+                f"{corrector.n_features_in_}: fit one on records of this model"
+            )
         for sample, label in zip(record.ids.tolist(), record.labels.tolist(), strict=True):
             if labels.get(sample) != label:
                 raise InputError(

@@ -13,6 +13,7 @@ from classward.evaluation.plan import HEADLINE, Planned
 from classward.evaluation.request import versions
 from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit, Check, ClassAccuracy, RatioAndP
+from classward.records.curve_result import Curve
 from classward.records.record import Record
 from classward.records.result import Matrix, Passes
 
@@ -38,6 +39,7 @@ def audited(
     checks: list[Check],
     analysis: Analysis,
     settings: Mapping[str, Any],
+    curve: Curve | None = None,
 ) -> Audit:
     """The result of an audit, from its records and what was checked of them."""
     head, robust = records[HEADLINE], worst_case(records)
@@ -79,6 +81,7 @@ def audited(
         data=settings["data"],
         undecided=sorted({i for record in records.values() for i in record.undecided}),
         versions=versions(),
+        curve=curve,
     )
 
 

@@ -101,7 +101,7 @@ def _audited(folder: RunFolder) -> Measured:
     path = folder.path / "result.json"
     if not path.exists():
         raise InputError(f"{folder.path}: the audit is not complete; finish it with --resume")
-    audit = load(path.read_text(), str(path))
+    audit = load(path.read_bytes(), str(path))
     if not isinstance(audit, Audit):
         raise InputError(f"{path}: holds no audit; start the run anew")
     records = {name: Record.open(folder.path / name) for name in audit.attacks}

@@ -14,12 +14,14 @@ from classward.core.balls import ball as make_ball
 from classward.core.errors import InputError
 from classward.core.losses import cross_entropy, margin
 from classward.core.types import Attack, SampleLoss
+from classward.evaluation.standing import MOST
 from classward.evaluation.suites import autoattack
 from classward.records.result import Passes
 
 Budget = Literal["quick", "standard", "full"]
 HEADLINE = "pgd"  # its matrix, symmetry and pairs are the headline ones
 GRADIENTS = {HEADLINE: False, "pgd_margin": True}  # whose zeros count: is the loss scale-free?
+CHECKS = Passes(forward=900, backward=500)  # of `standing_checks`, for each survivor
 QUERIES = 2000  # of each black-box attack of the full budget
 
 
@@ -96,14 +98,15 @@ def _on_survivors(attack: Attack, **more: Any) -> Planned:
 
 
 def passes_of(planned: Mapping[str, Planned], samples: int) -> Passes:
-    """Most images a plan sends through the network: what it costs before it starts."""
-    forward = backward = 0
+    """Most images an audit sends through the network, checks included: its cost beforehand."""
+    checked = min(MOST, samples)
+    forward, backward = checked * CHECKS.forward, checked * CHECKS.backward
     for entry in planned.values():
         asked, followed = _cost(entry.attack)
         verdicts = 2 if entry.until is None else 3
-        forward += entry.restarts * asked + verdicts
-        backward += entry.restarts * followed
-    return Passes(forward=forward * samples, backward=backward * samples)
+        forward += (entry.restarts * asked + verdicts) * samples
+        backward += entry.restarts * followed * samples
+    return Passes(forward=forward, backward=backward)
 
 
 def _cost(attack: Attack) -> tuple[int, int]:

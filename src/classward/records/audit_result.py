@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from classward.records.analysis_result import Analysis
+from classward.records.curve_result import Curve
 from classward.records.result import Matrix, Pairs, Passes, Result, result
 
 Verdict = Literal["sound", "suspect", "unsound"]
@@ -64,7 +65,7 @@ class Audit(Result):
         verdict: Whether the headline can be trusted.
         checks: What says so.
         mode: "exact" (float32) or "fast".
-        passes: Images sent through the network, in all.
+        passes: Images that the attacks sent through the network; checks come on top.
         seconds: Wall time of the attacks.
         attack_matrices: The matrices of the other attacks.
         attack_options: Attack name -> its options.
@@ -77,6 +78,7 @@ class Audit(Result):
         data: How the data were named.
         undecided: Ids of samples whose decision a rounding error could turn.
         versions: Versions of what computed it.
+        curve: Accuracy against the radius; `None` unless the budget is full.
     """
 
     clean_accuracy: float
@@ -105,6 +107,7 @@ class Audit(Result):
     data: str
     undecided: list[int]
     versions: dict[str, str]
+    curve: Curve | None = None
 
     def report(self, path: str) -> None:
         """Write the result as one HTML page that opens offline."""

@@ -191,7 +191,11 @@ class Record:
         folder = RunFolder.open(path)
         if folder.kind != "attack":
             raise InputError(f"{path}: a run of '{folder.kind}', expected an attack record")
-        count = folder.settings["samples"]
+        count, names = (folder.settings.get(name) for name in ("samples", "class_names"))
+        if not isinstance(count, int) or count < 1 or not isinstance(names, list):
+            raise InputError(
+                f"{path}: its manifest does not say samples and classes; attack anew"
+            )
         shards = [read_shard(folder, i) for i in range(shard_count(count))]
         if absent := [i for i, shard in enumerate(shards) if shard is None]:
             raise InputError(f"{path}: shard {absent[0]} is missing; finish it with --resume")

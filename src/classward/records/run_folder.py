@@ -174,7 +174,7 @@ def _checked(name: str) -> str:
 def _manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((path / "manifest.json").read_bytes())
-        schema = manifest["schema"]
+        schema, kind = manifest["schema"], manifest.get("kind")
     except FileNotFoundError:
         raise InputError(f"{path}: not a run folder (no manifest.json in it)") from None
     except NotADirectoryError:
@@ -183,6 +183,8 @@ def _manifest(path: Path) -> dict[str, Any]:
         raise InputError(f"{path / 'manifest.json'}: damaged, not a manifest") from None
     if schema != SCHEMA:
         raise InputError(f"{path}: run of schema {schema}, this version reads {SCHEMA}")
+    if not isinstance(kind, str) or not isinstance(manifest.get("settings"), dict):
+        raise InputError(f"{path / 'manifest.json'}: damaged, says no kind and settings")
     return manifest
 
 

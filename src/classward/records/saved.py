@@ -31,7 +31,7 @@ def dump(saved: Result) -> str:
     return json.dumps(table, indent=1, allow_nan=False) + "\n"
 
 
-def load(text: str, source: str) -> Result:
+def load(text: str | bytes, source: str) -> Result:
     """Read what `dump` wrote.
 
     Raises:
@@ -39,9 +39,12 @@ def load(text: str, source: str) -> Result:
     """
     try:
         table = json.loads(text)
-        kind, schema = table.pop("kind"), table.pop("schema")
-    except (ValueError, AttributeError, KeyError):
+        kind, schema = str(table.pop("kind")), table.pop("schema")
+    except (ValueError, AttributeError, KeyError, TypeError):
         raise InputError(f"{source}: not a saved result of classward") from None
     if schema != SCHEMA or kind not in RESULTS:
         raise InputError(f"{source}: result '{kind}' of schema {schema}, expected {SCHEMA}")
-    return RESULTS[kind].from_dict(table)
+    try:
+        return RESULTS[kind].from_dict(table)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None

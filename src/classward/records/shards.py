@@ -48,20 +48,17 @@ def read_shard(folder: RunFolder, index: int) -> dict[str, Any] | None:
     """
     if not (folder.path / f"shard-{index:05d}.json").exists():
         return None
-    marker = folder.read_json(f"shard-{index:05d}.json")
-    shard: dict[str, Any] = {
-        "passes": Passes.from_dict(marker["counts"]["passes"]),
-        "gradients": GradientCounts.from_dict(marker["counts"]["gradients"]),
-        "seconds": 0.0,
-        "halved_to": None,
-    }
+    files, shard = _marked(folder, f"shard-{index:05d}.json")
     shard |= _notes(folder).get(f"{index:05d}", {})
-    for file, expected in marker["files"].items():
-        path = folder.path / file
+    for file, expected in files.items():
+        name = file.removeprefix(f"shard-{index:05d}-").removesuffix(".npy")
+        path = folder.path / f"shard-{index:05d}-{name}.npy"  # nothing outside the folder
         if not path.exists() or sha256(path) != expected:
             raise InputError(f"{path}: damaged or absent; start the run anew")
-        name = file.removeprefix(f"shard-{index:05d}-").removesuffix(".npy")
-        shard[name] = torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+        try:
+            shard[name] = torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+        except (ValueError, TypeError):
+            raise InputError(f"{path}: not a .npy file of numbers") from None
     return shard
 
 
@@ -74,6 +71,21 @@ def summed(kind: type[R], counts: Sequence[R]) -> R:
     """The sum of each count."""
     tables = [entry.to_dict() for entry in counts]
     return kind(**{name: sum(table[name] for table in tables) for name in tables[0]})
+
+
+def _marked(folder: RunFolder, name: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Files and counts that the last file of a shard names."""
+    marker = folder.read_json(name)
+    try:
+        files, counts = dict(marker["files"]), marker["counts"]
+        return files, {
+            "passes": Passes.from_dict(counts["passes"]),
+            "gradients": GradientCounts.from_dict(counts["gradients"]),
+            "seconds": 0.0,
+            "halved_to": None,
+        }
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{folder.path / name}: damaged; start the run anew") from None
 
 
 def _notes(folder: RunFolder) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from classward.records.examples import PairExample
 from classward.records.result import Result, Share
 from classward.records.run_folder import atomic_write
 from classward.reporting import pair_images, wording
+from classward.reporting.budget_curve import curve_view
 from classward.reporting.busiest import READABLE, block, busiest, off_diagonal
 from classward.reporting.chord import chord
 from classward.reporting.class_bars import MOST_BARS, class_bars, least_robust
@@ -104,6 +105,7 @@ def _audit(audit: Audit, examples: list[PairExample]) -> View:
         "title": f"{audit.model} on {audit.data}",
         "audit": audit,
         "checks": failed_first(audit.checks),
+        "curve": None if audit.curve is None else curve_view(audit.curve, audit.eps),
         "references": references([*shown, *_weights(analysis)]),
         "other_matrices": {
             name: svg(heatmap(_array(matrix), audit.classes, []), f"other{n}")

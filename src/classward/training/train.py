@@ -94,6 +94,7 @@ def train(
         step = Step(_network(model, defense, data, seed), defense)
         asked = asdict(recipe) | {"seed": seed, "device": device, "precision": precision}
         asked |= {"model": model if isinstance(model, str) else "network"}
+        held_out, kept = _hold_out(data, recipe.validation, seed)
         opened = nullcontext(None)
         if out is not None:
             settings = asked | _given(step, data, attack) | _machine()
@@ -101,7 +102,6 @@ def train(
                 out, "train", settings, resume=resume, overwrite=overwrite
             )
         with opened as folder:
-            held_out, kept = _hold_out(data, recipe.validation, seed)
             task = Task(
                 recipe=recipe,
                 data=kept,
@@ -146,6 +146,10 @@ def _fabric(device: str, precision: str) -> Any:
 def _network(model: str | Network, defense: Defense, data: Split, seed: int) -> Network:
     """A copy of the network with the head the defense wants; its other layers as they are."""
     if isinstance(model, str):
+        if ":" in model:
+            raise InputError(
+                f"model '{model}': training starts from a built-in name or a Network"
+            )
         channels, size, _ = data.shape
         return build(
             model,

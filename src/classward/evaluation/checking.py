@@ -1,0 +1,113 @@
+"""All checks of an audit, run on its records and, where these say too little, on the model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from classward.core.balls import Ball
+from classward.core.losses import cross_entropy
+from classward.data.split import Split
+from classward.evaluation import verdict as checks_of
+from classward.evaluation.audited import worst_case
+from classward.evaluation.blind import blind_share
+from classward.evaluation.judge import Judge, Model, judging
+from classward.evaluation.plain_forward import gradients_inside
+from classward.evaluation.plan import GRADIENTS, HEADLINE, Planned
+from classward.evaluation.random_model import randomness
+from classward.evaluation.standing import survivors
+from classward.evaluation.standing_checks import checks_on
+from classward.records.audit_result import Check
+from classward.records.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What an audit was asked.
+
+    Attributes:
+        given: The model as it was given.
+        model: The model that is attacked: that, or the mean of its draws where it is random.
+        random: Whether it is.
+        data: The samples, in the order of their ids.
+        ball: Norm and radius.
+        planned: The attacks.
+        expect_clean: Clean accuracy it is known to have.
+        surrogates: Other networks, to attack it through.
+        seed: Seed of the run.
+        run: Batch size and device.
+    """
+
+    given: Model
+    model: Model
+    random: bool
+    data: Split
+    ball: Ball
+    planned: Mapping[str, Planned]
+    expect_clean: float | None
+    surrogates: Sequence[Model]
+    seed: int
+    run: dict[str, Any]
+
+
+def checks_of_audit(asked: Asked, records: Mapping[str, Record]) -> list[Check]:
+    """Every check, the cheapest first."""
+    robust = worst_case(records)
+    standing = survivors(
+        asked.model,
+        asked.data,
+        robust,
+        classes=records[HEADLINE].classes,
+        ball=asked.ball,
+        seed=asked.seed,
+        random=asked.random,
+        surrogates=asked.surrogates,
+        **asked.run,
+    )
+    return [
+        *_of_records(asked, records),
+        checks_of.every_attack_ran(asked.planned if robust.any() else (), records),
+        *_of_model(asked, records),
+        *checks_on(standing),
+    ]
+
+
+def _of_records(asked: Asked, records: Mapping[str, Record]) -> list[Check]:
+    head = records[HEADLINE]
+    checks = [
+        checks_of.gradients_are_finite(records),
+        *(
+            checks_of.gradients_are_not_zero(
+                key, records[key], scale_free=free, blind=_blind(asked, key, records[key])
+            )
+            for key, free in GRADIENTS.items()
+        ),
+        checks_of.attacks_kept_their_word(records, asked.ball.eps, asked.ball.norm),
+        checks_of.steps_help(records["fgsm"], head),
+        checks_of.better_than_chance(head),
+    ]
+    if asked.expect_clean is not None:
+        checks.append(checks_of.clean_accuracy_is_expected(head, asked.expect_clean))
+    return checks
+
+
+def _of_model(asked: Asked, records: Mapping[str, Record]) -> list[Check]:
+    device = asked.run["device"]
+    with judging(asked.given, device):
+        probe = Judge(asked.given, asked.data, device).probe
+        inside = gradients_inside(asked.given, probe)
+    head = asked.planned[HEADLINE]
+    return [
+        randomness(asked.given, asked.data, head, seed=asked.seed, device=device)
+        if asked.random
+        else checks_of.outputs_are_repeatable(records),
+        checks_of.mode_is_eval(asked.given, probe),
+        checks_of.forward_is_plain(inside),
+    ]
+
+
+def _blind(asked: Asked, key: str, record: Record) -> float | None:
+    """Asked for where many gradients of this attack were zero."""
+    if not checks_of.many_zero_gradients(record):
+        return None
+    loss = asked.planned[key].loss or cross_entropy
+    return blind_share(asked.model, asked.data, loss, asked.ball, seed=asked.seed, **asked.run)

@@ -1,0 +1,72 @@
+"""Survivors are attacked again; without any there is nothing to say against the number."""
+
+import pytest
+import torch
+from torch import nn
+
+from classward.core.balls import Linf
+from classward.data.load import load_data
+from classward.evaluation.standing import survivors
+from classward.evaluation.standing_checks import CHECKS, checks_on
+
+
+def ridge():
+    data = load_data("digits", split="train")
+    images = data.batch(torch.arange(len(data))).flatten(1)
+    rows = torch.cat([images, torch.ones(len(data), 1)], 1)
+    aims = nn.functional.one_hot(data.labels, 10).float() - 0.1
+    solved = torch.linalg.solve(rows.T @ rows + torch.eye(65), rows.T @ aims)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    network[1].weight.data, network[1].bias.data = solved[:-1].T.contiguous(), solved[-1]
+    return network.eval()
+
+
+DATA = load_data("digits", split="test", samples=100)
+
+
+def standing(model, eps=0.02, **more):
+    """All that a network gets right, as if the attacks of an audit had turned nothing else."""
+    images = DATA.batch(torch.arange(len(DATA)))
+    robust = ridge()(images).argmax(dim=1) == DATA.labels
+    return survivors(model, DATA, robust, classes=10, ball=Linf(eps), seed=0, **more)
+
+
+def failed(found):
+    return {check.name for check in found if not check.passed}
+
+
+def test_spread_over_what_stands():
+    found = standing(ridge())
+    assert len(found.data) == 64
+    assert found.data.labels.unique().tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(("share", "eps"), [(0, 0.1), (1, 0)])
+def test_nothing_to_look_for(share, eps):
+    robust = torch.full((len(DATA),), bool(share))
+    found = survivors(ridge(), DATA, robust, classes=10, ball=Linf(eps), seed=0)
+    assert found is None
+    checks = checks_on(found)
+    assert [check.name for check in checks] == list(CHECKS)
+    assert not failed(checks)
+
+
+def test_samples_that_do_not_stand_are_found_in_every_way():
+    """At this radius a linear network keeps nothing: whoever said so had a weak attack."""
+    found = failed(checks_on(standing(ridge(), eps=0.3)))
+    assert {"logit_scale", "more_effort", "black_box", "identity_gradient"} <= found
+    assert not found & {"finite_differences", "planted_examples", "large_radius"}
+
+
+def test_a_surrogate_shows_what_masked_gradients_hide():
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = ridge()
+
+        def forward(self, images):
+            return self.network(images.detach())
+
+    found = standing(Masked(), eps=0.3, surrogates=[ridge()])
+    assert not CHECKS["transfer"](found).passed
+    assert CHECKS["transfer"](standing(Masked(), eps=0.3)).passed, "none was given"
