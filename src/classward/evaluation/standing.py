@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -10,12 +11,15 @@ from torch import Tensor
 
 from classward.attacks.pgd import PGD
 from classward.core.balls import Ball
+from classward.core.losses import margin
 from classward.core.types import Attack, Images, Labels
 from classward.data.split import Split
 from classward.evaluation.judge import Judge, Model, judging
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.watched import Watched
 
+LITTLE = 0.02  # share of all samples: a number that is too high by less is not held false
+RESTARTS = 2  # of the stronger PGD
 MOST = 64  # survivors that are looked at: a share of 5 % is then three samples
 
 
@@ -26,6 +30,7 @@ class Standing:
     Attributes:
         model: Images in [0, 1] to logits.
         data: The samples, at most `MOST`.
+        of_all: Share of all samples that stand.
         classes: Number of classes of the model.
         ball: The ball they stood in.
         seed: Seed of the attacks.
@@ -36,12 +41,18 @@ class Standing:
 
     model: Model
     data: Split
+    of_all: float
     classes: int
     ball: Ball
     seed: int
     random: bool
     surrogates: Sequence[Model]
     run: dict[str, Any]
+
+    @cached_property
+    def fallen(self) -> float:
+        """Share of them that five times the steps turn, from more than one random start."""
+        return self.turned(self.pgd(steps=100), loss=margin, restarts=RESTARTS)
 
     def turned(self, attack: Attack, **more: Any) -> float:
         """Share of them that another attack turns."""
@@ -80,7 +91,7 @@ def survivors(
     surrogates: Sequence[Model] = (),
     **run: Any,
 ) -> Standing | None:
-    """At most `MOST` of the samples that stand, spread evenly; `None` where there are none.
+    """At most `MOST` of the samples that stand, spread evenly; `None` where next to none do.
 
     Args:
         model: The classifier.
@@ -94,12 +105,14 @@ def survivors(
         run: Further arguments of `run_attack`.
     """
     standing = robust.nonzero().flatten()
-    if len(standing) == 0 or ball.eps == 0:
+    of_all = len(standing) / len(robust)
+    if of_all <= LITTLE or ball.eps == 0:
         return None
     spread = torch.linspace(0, len(standing) - 1, min(MOST, len(standing))).round().long()
     return Standing(
         model=model,
         data=data.select(standing[spread]),
+        of_all=of_all,
         classes=classes,
         ball=ball,
         seed=seed + 1,

@@ -22,14 +22,14 @@ from classward.core.types import Labels, Logits, SampleLoss
 from classward.evaluation.bypass import bypassed
 from classward.evaluation.finite_difference import disagreement
 from classward.evaluation.planted import plant_and_search
-from classward.evaluation.standing import Standing
+from classward.evaluation.standing import LITTLE, RESTARTS, Standing
 from classward.records.audit_result import Check
 
 BLIND = 0.05  # share that something without gradients may turn
 WEAK = 0.15  # share that more effort of the same kind may turn
 APART = 0.5  # relative difference of gradient and finite difference
 FOUND = 0.9  # share of planted examples that must be found
-RESTARTS, QUERIES = 2, 300  # of the stronger PGD, and of Square
+QUERIES = 300  # of Square
 FEW = 3  # survivors that may fall in any case: small shares of few samples say little
 FAR = 0.05  # share that may stand where the ball holds every image
 DRAWS = 20  # of noise, for each survivor
@@ -40,7 +40,7 @@ def checks_on(standing: Standing | None) -> list[Check]:
     """All checks on survivors; without any, each passes and says why."""
     if standing is not None:
         return [check(standing) for check in CHECKS.values()]
-    evidence = "No sample stands, or the radius is 0: nothing to attack again."
+    evidence = f"At most {LITTLE:.0%} stand, or the radius is 0: nothing to attack again."
     return [
         Check(name=name, passed=True, evidence=evidence, otherwise="unsound") for name in CHECKS
     ]
@@ -53,12 +53,13 @@ def scale_of_logits(standing: Standing) -> Check:
         losses["DLR"] = dlr
     shares = {name: standing.turned(standing.pgd(), loss=loss) for name, loss in losses.items()}
     best = max(shares, key=lambda name: shares[name])
-    return _found("logit_scale", standing, shares[best], f"PGD on {best}", WEAK, "unsound")
+    most = standing.fallen + WEAK
+    return _found("logit_scale", standing, shares[best], f"PGD on {best}", most, "unsound")
 
 
 def more_effort(standing: Standing) -> Check:
     """Five times the steps, and more than one random start."""
-    share = standing.turned(standing.pgd(steps=100), loss=margin, restarts=RESTARTS)
+    share = standing.fallen
     what = f"PGD-100 from {RESTARTS} starts"
     return _found("more_effort", standing, share, what, WEAK, "suspect")
 
@@ -81,7 +82,8 @@ def noise(standing: Standing) -> Check:
 def black_box(standing: Standing) -> Check:
     """Square, which asks for scores alone."""
     share = standing.turned(Square(ball=standing.ball, queries=QUERIES, rescale=True))
-    return _found("black_box", standing, share, f"Square ({QUERIES} queries)", BLIND, "unsound")
+    what = f"Square ({QUERIES} queries)"
+    return _found("black_box", standing, share, what, standing.fallen + BLIND, "unsound")
 
 
 def identity_gradient(standing: Standing) -> Check:
@@ -95,7 +97,7 @@ def identity_gradient(standing: Standing) -> Check:
         )
     share = standing.turned(standing.pgd(), loss=margin, gradient_model=model)
     how = "PGD with the gradient past the pre-processing"
-    return _found("identity_gradient", standing, share, how, WEAK, "unsound")
+    return _found("identity_gradient", standing, share, how, standing.fallen + WEAK, "unsound")
 
 
 def transfer(standing: Standing) -> Check:
@@ -108,7 +110,7 @@ def transfer(standing: Standing) -> Check:
         for surrogate in standing.surrogates
     )
     what = f"PGD on {len(standing.surrogates)} other network(s)"
-    return _found("transfer", standing, share, what, BLIND, "unsound")
+    return _found("transfer", standing, share, what, standing.fallen + BLIND, "unsound")
 
 
 def far_away(standing: Standing) -> Check:
@@ -177,12 +179,14 @@ def planted_examples(standing: Standing) -> Check:
 def _found(
     name: str, standing: Standing, share: float, what: str, most: float, otherwise: Any
 ) -> Check:
-    fine = share * len(standing.data) <= max(FEW, most * len(standing.data))
+    few = share * len(standing.data) <= max(FEW, most * len(standing.data))
+    fine = few or share * standing.of_all <= LITTLE
     return Check(
         name=name,
         passed=fine,
-        evidence=f"{what} turns {share:.1%} of {len(standing.data)} survivors"
-        + ("." if fine else f", more than {most:.0%}: the attacks of the audit missed them."),
+        evidence=f"{what} turns {share:.1%} of {len(standing.data)} survivors, "
+        f"{100 * share * standing.of_all:.1f} points of robust accuracy"
+        + ("." if fine else ": the attacks of the audit missed them."),
         otherwise=otherwise,
     )
 
