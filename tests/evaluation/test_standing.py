@@ -30,7 +30,7 @@ def standing(model, eps=0.02, **more):
     """All that a network gets right, as if the attacks of an audit had turned nothing else."""
     images = DATA.batch(torch.arange(len(DATA)))
     robust = ridge()(images).argmax(dim=1) == DATA.labels
-    return survivors(model, DATA, robust, classes=10, ball=Linf(eps), seed=0, **more)
+    return survivors(model, DATA, robust, ball=Linf(eps), seed=0, **more)
 
 
 def failed(found):
@@ -46,7 +46,7 @@ def test_spread_over_what_stands():
 @pytest.mark.parametrize(("share", "eps"), [(0, 0.1), (1, 0)])
 def test_nothing_to_look_for(share, eps):
     robust = torch.full((len(DATA),), bool(share))
-    found = survivors(ridge(), DATA, robust, classes=10, ball=Linf(eps), seed=0)
+    found = survivors(ridge(), DATA, robust, ball=Linf(eps), seed=0)
     assert found is None
     checks = checks_on(found)
     assert [check.name for check in checks] == list(CHECKS)
@@ -87,7 +87,7 @@ def test_what_would_lower_the_number_by_little_is_forgiven():
     images = DATA.batch(torch.arange(len(DATA)))
     robust = ridge()(images).argmax(dim=1) == DATA.labels
     few = robust & (robust.cumsum(dim=0) <= 8)
-    more = {"classes": 10, "ball": Linf(0.3), "seed": 0}
+    more = {"ball": Linf(0.3), "seed": 0}
     assert "more_effort" in failed(checks_on(survivors(ridge(), DATA, few, **more)))
     padded = survivors(ridge(), DATA, few, **more)
     assert padded is not None

@@ -56,7 +56,6 @@ def checks_of_audit(asked: Asked, records: Mapping[str, Record]) -> list[Check]:
         asked.model,
         asked.data,
         robust,
-        classes=records[HEADLINE].classes,
         ball=asked.ball,
         seed=asked.seed,
         random=asked.random,

@@ -31,7 +31,6 @@ class Standing:
         model: Images in [0, 1] to logits.
         data: The samples, at most `MOST`.
         of_all: Share of all samples that stand.
-        classes: Number of classes of the model.
         ball: The ball they stood in.
         seed: Seed of the attacks.
         random: Whether the model is a mean over draws, other ones for every image.
@@ -42,7 +41,6 @@ class Standing:
     model: Model
     data: Split
     of_all: float
-    classes: int
     ball: Ball
     seed: int
     random: bool
@@ -84,7 +82,6 @@ def survivors(
     data: Split,
     robust: Tensor,
     *,
-    classes: int,
     ball: Ball,
     seed: int,
     random: bool = False,
@@ -97,7 +94,6 @@ def survivors(
         model: The classifier.
         data: All samples, in the order of their ids.
         robust: Which of them stand.
-        classes: Number of classes of the model.
         ball: The ball they stood in.
         seed: Seed of the audit.
         random: Whether the model is a mean over draws.
@@ -113,7 +109,6 @@ def survivors(
         model=model,
         data=data.select(standing[spread]),
         of_all=of_all,
-        classes=classes,
         ball=ball,
         seed=seed + 1,
         random=random,

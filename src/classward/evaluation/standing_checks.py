@@ -49,8 +49,7 @@ def checks_on(standing: Standing | None) -> list[Check]:
 def scale_of_logits(standing: Standing) -> Check:
     """Cross-entropy at other scales of the logits, and the scale-free DLR loss."""
     losses = {f"cross-entropy of logits x {scale:g}": _scaled(scale) for scale in SCALES}
-    if standing.classes > 2:
-        losses["DLR"] = dlr
+    losses["DLR"] = dlr
     shares = {name: standing.turned(standing.pgd(), loss=loss) for name, loss in losses.items()}
     best = max(shares, key=lambda name: shares[name])
     most = standing.fallen + WEAK

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from classward.analysis.analyze import analyze
+from classward.analysis.paired import difference
 from classward.analysis.significance import share
 from classward.attacks.carlini_wagner import CarliniWagner
 from classward.attacks.deepfool import DeepFool
@@ -219,7 +220,9 @@ def _columns(network: nn.Module, tests: Split, seed: int) -> dict[str, Tensor]:
 
 
 def _paired(ours: Tensor, theirs: Tensor) -> tuple[float, float, float]:
-    """Difference of two accuracies on the same samples, with its 95 % normal interval."""
-    change = ours.double() - theirs.double()
-    middle, half = change.mean().item(), 1.96 * change.std().item() / len(change) ** 0.5
-    return middle, middle - half, middle + half
+    """Difference of two accuracies on the same samples, with its 95 % interval."""
+    found = difference(theirs, ours)
+    assert found.difference is not None
+    assert found.low is not None
+    assert found.high is not None
+    return found.difference, found.low, found.high
