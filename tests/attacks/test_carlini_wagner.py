@@ -66,8 +66,8 @@ def test_smallest_perturbation_of_any_linear_model(seed, classes):
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(classes, 12, generator=generator)
     images = 0.5 + 0.05 * torch.randn(6, 3, 2, 2, generator=generator).clamp(-2, 2)
-    labels = ((images - 0.5).flatten(1) @ weight.T).argmax(1)
-    lead = 0.3 * one_hot(labels, classes)
+    labels, plain = torch.zeros(6).long(), (images - 0.5).flatten(1) @ weight.T
+    lead = (0.3 + (plain.amax(1) - plain[:, 0]).amax()) * one_hot(labels[:1], classes)
 
     def model(images):
         return (images - 0.5).flatten(1) @ weight.T + lead
@@ -124,17 +124,54 @@ def test_is_its_definition():
     torch.testing.assert_close(out, torch.cat(one_by_one), atol=2e-5, rtol=0)
 
 
+class Counted:
+    """A model that notes how many images went forward and how many gradients came back."""
+
+    def __init__(self, model):
+        self.model, self.forward, self.backward = model, [], []
+
+    def __call__(self, images):
+        self.forward.append(len(images))
+        if images.requires_grad:
+            images.register_hook(lambda gradient: self.backward.append(len(gradient)))
+        return self.model(images)
+
+
 def test_cost_is_what_it_says_and_settled_samples_are_free(linear4):
-    sizes = []
+    model, labels = Counted(linear4.model), torch.arange(8) % 2  # the model says 0
+    hopeless = CarliniWagner(initial_const=1e-9)
+    out = run(hopeless, model, linear4.images, labels)
+    assert torch.equal(out, linear4.images)
+    assert model.forward == [8] + [4] * 97 and model.backward == [4] * 97
 
-    def model(images):
-        sizes.append(len(images))
-        return linear4.model(images)
 
-    labels = torch.arange(8) % 2  # the model says 0
-    out = run(CarliniWagner(), model, linear4.images, labels)
-    assert sizes == [8] + [4] * 100
-    assert (out == linear4.images).flatten(1).all(1).tolist() == [False, True] * 4
+def test_beyond_the_boundary_the_model_is_hardly_asked(linear4):
+    model = Counted(linear4.model)
+    out = run(CarliniWagner(), model, linear4.images, linear4.labels)
+    assert (linear4.model(out).argmax(1) == 1).all()
+    assert sum(model.backward) < sum(model.forward) < 0.6 * 8 * 98
+
+
+class Rough:
+    """Another model, for gradients alone: it sees the boundary too early, by 0.1 logits."""
+
+    def __init__(self, exact):
+        self.exact = exact
+
+    def __call__(self, images):
+        return self.exact(images) + torch.tensor([0.0, 0.1, 0])
+
+
+def test_of_a_model_that_names_an_exact_one_that_one_decides(linear4):
+    rough = Rough(linear4.model)
+    alone = run(LONG, rough.__call__, linear4.images, linear4.labels)
+    assert (linear4.model(alone).argmax(1) == 0).all(), "believed, the rough one misleads"
+    out = run(LONG, rough, linear4.images, linear4.labels)
+    assert (linear4.model(out).argmax(1) == 1).all()
+    assert lengths(out, linear4.images).tolist() == pytest.approx([NEAREST] * 8, rel=5e-3)
+    said = Counted(linear4.model)
+    settled = run(CarliniWagner(), Rough(said), linear4.images, torch.ones(8).long())
+    assert torch.equal(settled, linear4.images) and said.forward == [8]
 
 
 def test_the_first_image_that_until_confirms_is_returned(linear4):
@@ -152,7 +189,7 @@ def test_the_first_image_that_until_confirms_is_returned(linear4):
     assert torch.equal(out[:6], asked[0][:6])
     assert torch.equal(out[6:], linear4.images[6:]), "nothing of these was confirmed"
     first = sizes.index(2)
-    assert sizes == [8] * first + [2] * (101 - first) and first < 25
+    assert sizes == [8] * first + [2] * (98 - first) and first < 25
     assert all(len(images) == 2 for images in asked[1:]) and len(asked) > 20
 
 

@@ -4,12 +4,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from classward.attacks.deepfool import DeepFool
+from classward.attacks.deepfool import LEAST, DeepFool
 from classward.core.balls import ball
 from classward.core.errors import InputError
-from classward.core.losses import margin
+from classward.core.losses import cross_entropy, margin
 from classward.core.randomness import SampleRandom
+from classward.data.load import load_data
+from classward.models.small_cnn import small_cnn
 
 
 def run(attack, model, images, labels, **arguments):
@@ -127,6 +130,75 @@ def test_crosses_curved_boundaries_and_drops_what_has_crossed(norm):
     assert (model.model(out).argmax(1) != labels).all()
     assert ball(norm, 1).distance(out, images).max() < {"l2": 0.5, "linf": 0.2}[norm]
     assert model.forward == sorted(model.forward, reverse=True) and model.forward[-1] < 10
+
+
+def trained(name):
+    """A small network that has learnt the embedded digits, and some of these."""
+    data = load_data("digits", split="train")
+    images, labels = data.batch(torch.arange(512)), data.labels[:512]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = [nn.Flatten(), nn.Linear(64, 24), nn.Tanh(), nn.Linear(24, 10)]
+        model = small_cnn() if name == "small_cnn" else nn.Sequential(*layers)
+    adam = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for _ in range(60):
+        adam.zero_grad()
+        cross_entropy(model(images), labels).mean().backward()
+        adam.step()
+    return model.eval().requires_grad_(False), images[:100], labels[:100]
+
+
+def defined(model, images, labels, norm, steps=100):
+    """DeepFool with every rival looked at in every step, and no sample ever dropped."""
+    order, made = {"l2": 2, "linf": 1}[norm], images.clone()
+    for _ in range(steps):
+        wrong = model(made).argmax(1) != labels
+        if wrong.all():
+            break
+        jacobian = torch.func.vmap(torch.func.jacrev(lambda x: model(x[None])[0]))(made)
+        rows = torch.arange(len(labels))
+        across = jacobian - jacobian[rows, labels][:, None]
+        blocked = (across > 0) & (made >= 1)[:, None] | (across < 0) & (made <= 0)[:, None]
+        across = across.masked_fill(blocked, 0).flatten(2)
+        logits = model(made)
+        gaps = logits[rows, labels][:, None] - logits
+        slopes = across.norm(order, dim=2)
+        nearest = (gaps / slopes).index_put((rows, labels), torch.tensor(9e9)).argmin(1)
+        slope, way = slopes[rows, nearest][:, None], across[rows, nearest]
+        unit = way / slope if norm == "l2" else way.sign()
+        length = (gaps[rows, nearest][:, None] / slope).clamp(min=LEAST[norm])
+        moved = (made + 1.02 * (length * unit).view_as(made)).clamp(0, 1)
+        made = torch.where(wrong.view(-1, 1, 1, 1), made, moved)
+    return made
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("name", ["small_cnn", "tanh"])
+def test_looking_at_few_rivals_chooses_as_looking_at_all(norm, name):
+    network, images, labels = trained(name)
+    model = Counted(network)
+    out = run(DeepFool(norm=norm), model, images, labels)
+    known = defined(network, images, labels, norm)
+    assert (network(out).argmax(1) != labels).all()
+    torch.testing.assert_close(out, known, atol=1e-6, rtol=0)
+    few, model.backward = model.backward, 0
+    everything = run(DeepFool(norm=norm, steeper=1e6), model, images, labels)
+    torch.testing.assert_close(out, everything, atol=1e-6, rtol=0)
+    assert few < model.backward
+
+
+def test_a_rival_grown_too_steep_is_seen_by_the_careful_alone():
+    def model(images):
+        a, b = images[:, 0, 0, 0], images[:, 0, 0, 1]
+        first = 4 * (a - 0.75).clamp(max=0) + 0.1 * (a - 0.75).clamp(min=0) - 0.1
+        second = (b - 0.5) * (1 + 1000 * (a - 0.6).clamp(min=0)) - 2
+        return torch.stack([torch.zeros_like(a), first, second], dim=1)
+
+    images, labels = torch.full((1, 1, 2, 2), 0.5), torch.zeros(1).long()
+    quick, careful = (
+        run(DeepFool(steeper=steeper, steps=2), model, images, labels) for steeper in (2, 1e3)
+    )
+    assert quick[0, 0, 0, 1] == 0.5 and careful[0, 0, 0, 1] > 0.5
 
 
 def test_leaves_alone_what_is_already_wrong_and_what_has_no_gradient(linear4):

@@ -74,6 +74,21 @@ def test_a_step_shares_its_pass_with_the_check_for_crossing():
     assert passes == [3] * (1 + 10 + 1)  # ranks, steps, and the last iterate
 
 
+def test_who_keeps_crossing_is_first_asked_without_a_gradient(linear4):
+    asked = []
+
+    def model(images):
+        asked.append((images.requires_grad, len(images)))
+        return linear4.model(images)
+
+    rng = SampleRandom(0, "fab", torch.arange(8))
+    FAB(ball=Linf(0.5), steps=10, targeted=False)(
+        model, linear4.images, linear4.labels, rng=rng
+    )
+    steady = [(False, 8), (True, 8)] * 6  # a check, then the gradient where the walk went back
+    assert asked[-13:] == [*steady, (False, 8)]
+
+
 def test_has_a_loss_of_its_own(linear4):
     with pytest.raises(ValueError, match="FAB has a loss of its own: leave loss out"):
         run(linear4, FAB(), loss=lambda logits, labels: logits[:, 0])

@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from classward.attacks.square import Square, _l2_move, _linf_move, _pattern, _tiles, _window
+from classward.attacks.square import (
+    Square,
+    _l2_move,
+    _linf_draw,
+    _linf_move,
+    _pattern,
+    _span,
+    _tiles,
+    _window,
+)
 from classward.core.balls import L2, Linf
 from classward.core.losses import margin
 from classward.core.randomness import SampleRandom
@@ -120,10 +129,22 @@ def test_windows_lie_inside_and_reach_every_border():
     assert (edge.sum(dim=(1, 2, 3)) == 9).all()
 
 
+def test_both_ways_to_place_a_window_agree():
+    numbers = torch.rand(50, 2, 2, generator=torch.Generator().manual_seed(2))
+    for turn, size in enumerate((4, 1)):
+        inside, _, _ = _window(torch.zeros(50, 1, 6, 5), size, numbers[:, turn])
+        rows, columns = (
+            _span(length, torch.tensor([4, 1]), numbers[:, :, axis])[:, turn]
+            for axis, length in enumerate((6, 5))
+        )
+        assert torch.equal(inside[:, 0], rows[:, :, None] & columns[:, None])
+
+
 def test_an_linf_window_is_at_the_edge_of_the_ball():
     clean = torch.full((4, 3, 6, 6), 0.5)
-    numbers = torch.rand(4, 8, generator=torch.Generator().manual_seed(1))
-    change = _linf_move(Linf(0.1), clean, clean, 3, numbers) - clean
+    numbers = torch.rand(4, 2, 8, generator=torch.Generator().manual_seed(1))
+    drawn = _linf_draw(Linf(0.1), clean, [4, 3], numbers)
+    change = _linf_move(Linf(0.1), clean, 3, 1, *drawn) - clean
     moved = (change != 0).sum(dim=(2, 3))
     assert (moved == 9).all()
     torch.testing.assert_close(change[change != 0].abs(), torch.full((108,), 0.1))
@@ -136,7 +157,7 @@ def test_an_l2_move_goes_to_the_radius_and_empties_the_second_window(length):
     tiles = _tiles(clean, rng)
     torch.testing.assert_close(tiles.flatten(1).norm(dim=1), torch.ones(4))
     best, numbers = clean + length * tiles, rng.uniform([8])
-    moved = _l2_move(ball, best, clean, 3, numbers)
+    moved = _l2_move(ball, best, 3, 0, clean, numbers[:, None])
     torch.testing.assert_close(ball.distance(moved, clean), torch.full((4,), 0.4))
     one, two = (_window(clean, 3, numbers[:, i : i + 2])[0] for i in (0, 2))
     outside = ~(one | two)

@@ -190,10 +190,10 @@ class _Climb:
 
     def move(self, ball: Ball, forward: float) -> None:
         """One step up, of which a share is momentum."""
-        step = self.step_size * ball.steepest(self.gradient)
-        ahead = ball.project(self.adversarial + step, self.clean)
-        momentum = (1 - forward) * (self.adversarial - self.before)
-        moved = self.adversarial + forward * (ahead - self.adversarial) + momentum
+        momentum = (self.adversarial - self.before).mul_(1 - forward)
+        step = ball.steepest(self.gradient).mul_(self.step_size)
+        ahead = ball.project(step.add_(self.adversarial), self.clean)
+        moved = ahead.sub_(self.adversarial).mul_(forward).add_(self.adversarial).add_(momentum)
         self.before, self.adversarial = self.adversarial, ball.project(moved, self.clean)
 
     def halve(self, window: int) -> None:

@@ -11,7 +11,7 @@ steps are those of Li et al., arXiv:1906.10973, Sec. 3.
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor
 
@@ -19,9 +19,11 @@ from classward.core.balls import L2, Linf
 from classward.core.errors import InputError
 from classward.core.options import Count, NonNegative, options
 from classward.core.randomness import SampleRandom
+from classward.core.rivals import likeliest_rivals
 from classward.core.types import Access, Classifier, Images, Labels, Logits, SampleLoss, Until
 
 BALLS = {"l2": L2(0), "linf": Linf(0)}
+DUAL = {"l2": 2, "linf": 1}  # order of the norm that a gradient is measured in
 # Least length of a step, in pixel units: above rounding, far below any distance.
 LEAST = {"l2": 1e-4, "linf": 1e-6}
 
@@ -32,20 +34,24 @@ class DeepFool:
 
     Attributes:
         norm: The norm that is kept small.
-        steps: Most steps; each costs a forward pass, a backward pass for each rival, and
-            another forward pass of the samples left when one has crossed.
+        steps: Most steps; each costs a forward pass, and a backward pass for each rival that
+            may be the nearest.
         candidates: How many classes are looked at: the label and its likeliest rivals at the
             clean image.
         overshoot: Share by which each step goes beyond the boundary.
+        steeper: How many times steeper than the steepest rival looked at in a step another
+            may be. One too far for that is not looked at; a large value looks at all.
     """
 
     access: ClassVar[Access] = "gradient"
     needs: ClassVar[frozenset[str]] = frozenset()
+    at_boundary: ClassVar[bool] = True  # where bfloat16 and float32 disagree
 
     norm: Literal["l2", "linf"] = "l2"
     steps: Count = 100
     candidates: Annotated[int, Field(ge=2)] = 10
     overshoot: NonNegative = 0.02
+    steeper: Annotated[float, Field(ge=1)] = 2.0
 
     def __call__(
         self,
@@ -67,54 +73,82 @@ class DeepFool:
             raise InputError("DeepFool takes neither targets nor a loss: leave them out")
         where = torch.arange(len(images), device=images.device)
         stuck = torch.zeros_like(where, dtype=torch.bool)
-        result, adversarial, rivals = images.clone(), images, None
+        result, adversarial, rivals, slopes = images.clone(), images, None, None
         for _ in range(self.steps):
             if len(where) == 0:
                 break
             adversarial = adversarial.detach().requires_grad_()
             logits = model(adversarial)
-            rivals = self._rivals(logits.detach(), labels) if rivals is None else rivals
+            if rivals is None or slopes is None:  # at the clean image
+                rivals = likeliest_rivals(logits.detach(), labels, self.candidates - 1)
+                slopes = torch.full_like(rivals, float("inf"), dtype=images.dtype)
             done = logits.argmax(dim=1) != labels
             if until is not None and done.any():
                 done[done.clone()] = until(adversarial.detach()[done], where[done])
-            done |= stuck
-            if done.any():
-                result[where[done]] = adversarial.detach()[done]
-                kept = (adversarial.detach(), labels, rivals, where)
-                adversarial, labels, rivals, where = (rows[~done] for rows in kept)
-                if len(where) == 0:
-                    break
-                logits = model(adversarial.requires_grad_())  # a graph of these rows alone
-            step = self._to_nearest_boundary(logits, labels, rivals, adversarial)
+            going = ~(done | stuck)
+            step = self._to_nearest_boundary(
+                model, adversarial, logits, labels, rivals, slopes, going
+            )
             before = adversarial.detach()
+            result[where[~going]] = before[~going]
+            kept = (before, step, labels, rivals, slopes, where)
+            before, step, labels, rivals, slopes, where = (rows[going] for rows in kept)
             adversarial = (before + (1 + self.overshoot) * step).clamp(0, 1)
             stuck = (adversarial == before).flatten(1).all(dim=1)
         result[where] = adversarial.detach()
         return result
 
-    def _rivals(self, logits: Logits, labels: Labels) -> Int64[Tensor, "n rivals"]:
-        others = logits.scatter(1, labels[:, None], -float("inf"))
-        return others.topk(min(self.candidates, logits.shape[1]) - 1).indices
-
     def _to_nearest_boundary(
         self,
+        model: Classifier,
+        images: Images,
         logits: Logits,
         labels: Labels,
         rivals: Int64[Tensor, "n rivals"],
-        images: Images,
+        slopes: Float[Tensor, "n rivals"],
+        going: Bool[Tensor, " n"],
     ) -> Images:
-        """Step to the nearest linearised boundary; 0 where no rival has a gradient."""
-        gaps = logits.gather(1, rivals) - logits.gather(1, labels[:, None])
-        step, nearest = torch.zeros_like(images), images.new_full((len(images),), float("inf"))
-        for gap in gaps.unbind(dim=1):
+        """Step to the nearest linearised boundary; 0 where no rival has a gradient.
+
+        Each sample looks at the rivals in the order of their least distances, until these are
+        beyond the nearest found. Those few that look further get a graph of their own, which
+        one more forward pass of them pays where it spares more backward passes of the others.
+        """
+        gaps = (logits.gather(1, rivals) - logits.gather(1, labels[:, None])).detach().abs()
+        least, order = (gaps / (self.steeper * slopes)).nan_to_num(0).sort(dim=1)
+        expected = (least <= self.steeper * least[:, :1]).sum(dim=1)
+        towards, nearest = torch.zeros_like(images), torch.full_like(gaps[:, 0], float("inf"))
+        rows, (down, up) = torch.arange(len(images), device=images.device), _room(images)
+        start = images.detach()
+        for rank in range(rivals.shape[1]):
+            asked = going & ~(least[:, rank] > nearest)
+            if not asked.any():
+                break
+            ahead = (expected[asked] - rank).clamp(min=1).double().mean()
+            if (1 + ahead) * asked.sum() <= ahead * len(rows):
+                rows = asked.nonzero().flatten()
+                images = start[rows].requires_grad_()
+                logits, (down, up) = model(images), _room(images)
+            which = order[rows, rank]
+            pair = torch.stack([rivals[rows, which], labels[rows]], dim=1)
+            gap = -logits.gather(1, pair).diff(dim=1).squeeze(1)
             (gradient,) = torch.autograd.grad(gap.sum(), images, retain_graph=True)
-            blocked = torch.where(gradient > 0, images >= 1, (gradient < 0) & (images <= 0))
-            gradient = gradient.masked_fill(blocked, 0)
-            unit = BALLS[self.norm].steepest(gradient)
-            slope = (gradient * unit).flatten(1).sum(dim=1)  # the dual norm of the gradient
-            distance = gap.detach().abs() / slope
-            nearer = (slope != 0) & ~(distance >= nearest)  # of a faulty gradient, NaN
-            nearest = torch.where(nearer, distance, nearest)
-            length = distance.clamp(min=LEAST[self.norm]).view(-1, 1, 1, 1)
-            step[nearer] = (length * unit)[nearer]
-        return step
+            gradient = gradient.clamp(down, up)
+            slope = self._slope(gradient)
+            distance, taken = gap.detach().abs() / slope, asked[rows]
+            slopes[rows[taken], which[taken]] = slope.where(slope != 0, float("inf"))[taken]
+            taken &= (slope != 0) & ~(distance >= nearest[rows])  # of a faulty gradient, NaN
+            nearest[rows[taken]], towards[rows[taken]] = distance[taken], gradient[taken]
+        length = nearest.masked_fill(nearest.isinf(), 0).clamp(min=LEAST[self.norm])
+        return length.view(-1, 1, 1, 1) * BALLS[self.norm].steepest(towards)
+
+    def _slope(self, gradient: Images) -> Float[Tensor, " n"]:
+        """Rise per step of unit norm; in float64, where the squares of few pixels are 0."""
+        flat, order = gradient.flatten(1), DUAL[self.norm]
+        return torch.linalg.vector_norm(flat, order, dim=1, dtype=torch.float64).to(flat)
+
+
+def _room(images: Images) -> tuple[Images, Images]:
+    """Least and largest change of each pixel, which is unbounded but for those at 0 or 1."""
+    down = torch.where(images > 0, -float("inf"), 0.0)
+    return down, torch.where(images < 1, float("inf"), 0.0)

@@ -15,6 +15,7 @@ from typing import ClassVar
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.linalg import vecdot
 
 from classward.core.balls import Ball, Linf
 from classward.core.errors import InputError
@@ -36,7 +37,7 @@ class FAB:
     Attributes:
         ball: Norm that is kept small, and the radius within which an image is accepted.
         steps: Number of steps; each costs one forward and one backward pass for each rival, and
-            another of both for samples that crossed.
+            another forward pass for samples that crossed.
         targeted: Walk to the boundary of one rival after the other; otherwise to that of the
             nearest at each step, which takes a backward pass for each class.
         target_classes: How many rivals the targeted form tries: the likeliest ones at the
@@ -45,6 +46,7 @@ class FAB:
 
     access: ClassVar[Access] = "gradient"
     needs: ClassVar[frozenset[str]] = frozenset()
+    at_boundary: ClassVar[bool] = True  # where bfloat16 and float32 disagree
 
     ball: Ball = Linf(8 / 255)
     steps: Count = 100
@@ -106,23 +108,33 @@ class FAB:
         points: Images,
         rivals: Int64[Tensor, "n rivals"],
     ) -> Int64[Tensor, " left"]:
-        """Walk along the boundary; the positions of the samples that are not finished."""
+        """Walk along the boundary; the positions of the samples that are not finished.
+
+        Near the boundary walks keep a rhythm: who crossed two steps ago will again. These are
+        asked without a gradient, which where a walk steps back would be of no use.
+        """
+        clean = search.images[where]
+        crossed = before = torch.zeros_like(where, dtype=torch.bool)
         for _ in range(self.steps):
-            logits, gap, gradient = search.look(points, rivals, where)
-            crossed = search.crossed(logits, where)
+            expected, before = before, crossed
+            crossed = search.ask(points, expected, where)
             left = ~search.propose(points, crossed, where)
-            kept = (where, points, rivals, gap, gradient, crossed)
-            where, points, rivals, gap, gradient, crossed = (rows[left] for rows in kept)
+            points = _back(points, clean, crossed)
+            logits, gap, gradient = search.look(points, rivals, where)
+            new = search.crossed(logits, where) & ~crossed
+            left &= ~search.propose(points, new, where)
+            rows = (where, points, rivals, gap, gradient, crossed | new, before, new, clean)
+            where, points, rivals, gap, gradient, crossed, before, new, clean = (
+                rows if left.all() else (row[left] for row in rows)
+            )
             if len(where) == 0:
                 return where
-            clean = search.images[where]
-            if crossed.any():
-                back = torch.lerp(clean[crossed], points[crossed], BACK)
-                _, *there = search.look(back, rivals[crossed], where[crossed])
-                points[crossed], (gap[crossed], gradient[crossed]) = back, there
+            if new.any():
+                points = _back(points, clean, new)
+                _, gap[new], gradient[new] = search.look(points[new], rivals[new], where[new])
             points = self._step(points, clean, gap, gradient)
-        with torch.no_grad():
-            crossed = search.crossed(search.model(points), where)
+        search.note_faults(points, where)
+        crossed = search.ask(points, torch.ones_like(crossed), where)
         return where[~search.propose(points, crossed, where)]
 
     def _step(
@@ -161,18 +173,34 @@ class _Search:
             return said != self.labels[where]
         return said == self.targets[where]
 
+    def ask(
+        self, points: Images, whom: Bool[Tensor, " m"], where: Int64[Tensor, " m"]
+    ) -> Bool[Tensor, " m"]:
+        """Which of these samples crossed; the others count as if they had not."""
+        crossed = torch.zeros_like(whom)
+        if whom.any():
+            with torch.no_grad():
+                crossed[whom] = self.crossed(self.model(points[whom]), where[whom])
+        return crossed
+
+    def note_faults(self, points: Images, where: Int64[Tensor, " m"]) -> None:
+        """NaN, which a walk never leaves again, must not pass for a failure."""
+        missed = self.nearest[where].isinf()
+        self.result[where[missed]] += 0 * points[missed]
+
     def propose(
         self, points: Images, crossed: Bool[Tensor, " m"], where: Int64[Tensor, " m"]
     ) -> Bool[Tensor, " m"]:
         """Keep what is nearer and in the ball; which samples `until` says are finished."""
+        finished = torch.zeros_like(crossed)
+        if not crossed.any():
+            return finished
         distance = self.ball.distance(points, self.images[where])
         nearer = crossed & (distance <= self.ball.eps) & (distance < self.nearest[where])
         self.result[where[nearer]] = points[nearer]
         self.nearest[where[nearer]] = distance[nearer]
-        missed = self.nearest[where].isinf()
-        self.result[where[missed]] += 0 * points[missed]  # NaN must not pass for a failure
         if self.until is None or not nearer.any():
-            return torch.zeros_like(nearer)
+            return finished
         nearer[nearer.clone()] = self.until(points[nearer], where[nearer])
         return nearer
 
@@ -183,6 +211,9 @@ class _Search:
         points = points.detach().requires_grad_()
         logits = self.model(points)
         leads = logits.gather(1, rivals) - logits.gather(1, self.labels[where, None])
+        if rivals.shape[1] == 1:
+            (gradient,) = torch.autograd.grad(leads.sum(), points)
+            return logits.detach(), leads.detach().squeeze(1), gradient
         lead, gradient = torch.zeros_like(leads[:, 0]), torch.zeros_like(points)
         nearest = torch.full_like(lead, float("inf"))
         for each in leads.unbind(dim=1):
@@ -196,25 +227,33 @@ class _Search:
         return logits.detach(), lead, gradient
 
 
+def _back(points: Images, clean: Images, crossed: Bool[Tensor, " n"]) -> Images:
+    """Those that crossed go back towards the clean image; the others stay."""
+    if not crossed.any():
+        return points
+    return torch.lerp(clean, points, torch.where(crossed, BACK, 1.0).view(-1, 1, 1, 1))
+
+
 def _to_boundary(
     ball: Ball, points: Images, lead: Float[Tensor, " n"], gradient: Images
 ) -> Images:
     """Shortest move inside [0, 1] after which the linearised lead is 0, or as near as can be.
 
-    Every pixel moves at its own pace until it meets the edge of the box; the length of the move
-    is read off the piecewise linear fall of the lead.
+    Every pixel moves at its own pace until it meets the edge of the box. The lead falls ever
+    slower as the move grows longer, so Newton's steps come up to the length from below, and end
+    after a few: when no further pixel meets the edge.
     """
-    weight = gradient.flatten(1)
+    weight, points = gradient.flatten(1), points.flatten(1)
     largest = weight.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny)
-    weight, lead = weight / largest, lead / largest.squeeze(1)
-    along = -weight.sign() * lead.sign()[:, None]
-    room = torch.where(along > 0, 1 - points.flatten(1), points.flatten(1)) * along.abs()
-    pace = torch.ones_like(weight) if ball.norm == "linf" else weight.abs().clamp(min=LEAST)
-    stops, order = (room / pace).sort(dim=1)
-    fall = (weight.abs() * pace).gather(1, order).flip(1).cumsum(dim=1).flip(1)
-    reach = (fall * stops.diff(dim=1, prepend=torch.zeros_like(stops[:, :1]))).cumsum(dim=1)
-    wanted = lead.abs()[:, None]
-    at = torch.searchsorted(reach, wanted).clamp(max=weight.shape[1] - 1)
-    beyond, slower, stop = (rows.gather(1, at) for rows in (reach - wanted, fall, stops))
-    length = stop - beyond / slower.clamp(min=torch.finfo(weight.dtype).tiny)
-    return (along * torch.minimum(length * pace, room)).view_as(points)
+    weight, lead = weight / largest, lead[:, None] / largest
+    along, weight = -weight.sign() * lead.sign(), weight.abs()
+    room = along.clamp(min=0) - along * points
+    pace = torch.ones_like(weight) if ball.norm == "linf" else weight.clamp(min=LEAST)
+    fall, fallen, stops = weight * pace, weight * room, room / pace
+    length, before = torch.zeros_like(largest), -torch.ones_like(largest)
+    while (length > before).any():
+        met = stops.clone().le_(length)  # 1.0 or 0.0
+        missing = lead.abs() - vecdot(fallen, met)[:, None]
+        slope = vecdot(fall, 1 - met)[:, None].clamp(min=torch.finfo(weight.dtype).tiny)
+        before, length = length, (missing / slope).maximum(length)
+    return (along * torch.minimum(length * pace, room)).view_as(gradient)

@@ -103,21 +103,28 @@ class NAttack:
     def _rise(self, standing: Survivors, mean: Images, value: Float64[Tensor, " m"]) -> Images:
         """Mean of standardised reward times noise, added up as the population is asked."""
         plain, weighted, rewards = torch.zeros_like(mean), torch.zeros_like(mean), []
+        origin = self._origin(standing.clean)
         for count in parts(self.population, len(mean)):
             noise = [standing.rng.normal(mean.shape[1:]).to(mean) for _ in range(count)]
-            drawn = [self._image(mean + self.spread * u, standing.clean) for u in noise]
+            moves = [mean + self.spread * u for u in noise]
+            drawn = [self._image(move, standing.clean, origin) for move in moves]
             values = standing.values(standing.ask(torch.stack(drawn, dim=1)))
             rewards.append((values - value[:, None]).to(mean.dtype))
             for u, reward in zip(noise, rewards[-1].unbind(dim=1), strict=True):
-                plain, weighted = plain + u, weighted + reward.view(-1, 1, 1, 1) * u
+                plain += u
+                weighted.addcmul_(reward.view(-1, 1, 1, 1), u)
         reward = torch.cat(rewards, dim=1)
         center, width = reward.mean(dim=1), reward.std(dim=1, correction=0)
         difference = weighted - center.view(-1, 1, 1, 1) * plain
         scale = self.population * width.clamp(min=torch.finfo(width.dtype).tiny)
         return difference / scale.view(-1, 1, 1, 1)
 
-    def _image(self, mean: Images, clean: Images) -> Images:
-        if self.space == "pixel":
-            return self.ball.project(clean + mean, clean)
-        moved = ((2 * clean - 1) * EDGE).atanh() + mean
-        return self.ball.project((moved.tanh() + 1) / 2, clean)
+    def _origin(self, clean: Images) -> Images:
+        """The clean images where the distribution lives."""
+        return clean if self.space == "pixel" else ((2 * clean - 1) * EDGE).atanh()
+
+    def _image(self, move: Images, clean: Images, origin: Images | None = None) -> Images:
+        moved = (self._origin(clean) if origin is None else origin) + move
+        if self.space == "tanh":
+            moved = moved.mul_(2).sigmoid_()  # is (tanh + 1) / 2, in a sixth of the time
+        return self.ball.project(moved, clean)

@@ -110,11 +110,12 @@ class NES:
         gradient = torch.zeros_like(images)
         for count in parts(self.population // 2, len(images), each=2):
             noise = [standing.rng.normal(images.shape[1:]).to(images) for _ in range(count)]
-            probes = [images + side * self.spread * u for u in noise for side in (1, -1)]
-            values = standing.values(standing.ask(torch.stack(probes, dim=1).clamp(0, 1)))
+            moves = [self.spread * u for u in noise]
+            probes = [probe for move in moves for probe in (images + move, images - move)]
+            values = standing.values(standing.ask(torch.stack(probes, dim=1).clamp_(0, 1)))
             rises = (values[:, ::2] - values[:, 1::2]).to(images.dtype).unbind(dim=1)
             for u, rise in zip(noise, rises, strict=True):  # in turn, whatever the parts
-                gradient = gradient + rise.view(-1, 1, 1, 1) * u
+                gradient.addcmul_(rise.view(-1, 1, 1, 1), u)
         return gradient / (self.spread * self.population)  # Alg. 1
 
     def _slower(

@@ -74,7 +74,7 @@ class SimBA:
             until=until,
             rng=rng,
         )
-        adversarial, value = images, standing.value(images)
+        adversarial, value = images.clone(), standing.value(images)
         bases = [self._basis(size).to(images) for size in images.shape[2:]]
         order, turn = self._order(images.shape[1], bases, rng), torch.zeros_like(labels)
         side = images.new_full((len(images),), -1.0)
@@ -84,13 +84,12 @@ class SimBA:
             )
             if len(standing) == 0:
                 break
-            direction = _direction(order.gather(1, turn[:, None]).squeeze(1), images, bases)
-            step = (self.step_size * side).view(-1, 1, 1, 1) * direction
-            candidate = self.ball.project(adversarial + step, standing.clean)
+            chosen = order.gather(1, turn[:, None]).squeeze(1)
+            candidate = _moved(adversarial, chosen, self.step_size * side, bases)
+            candidate = self.ball.project(candidate, standing.clean)
             now = standing.value(candidate)
             better = now > value
-            adversarial = torch.where(better.view(-1, 1, 1, 1), candidate, adversarial)
-            value = torch.where(better, now, value)
+            adversarial[better], value = candidate[better], torch.where(better, now, value)
             tried = better | (side > 0)  # this direction is done
             turn, side = turn + tried, torch.where(tried, -1.0, 1.0)
         (adversarial,) = standing.leave(adversarial)
@@ -119,14 +118,16 @@ def cosines(size: int) -> Float[Tensor, "{size} {size}"]:
     return waves.float()
 
 
-def _direction(
-    chosen: Int64[Tensor, " m"], images: Images, bases: list[Tensor]
-) -> Float[Tensor, "m c h w"]:
-    """The chosen direction of each sample, of l2 length 1, in one channel."""
+def _moved(
+    images: Images,
+    chosen: Int64[Tensor, " m"],
+    length: Float[Tensor, " m"],
+    bases: list[Tensor],
+) -> Images:
+    """Each image so far along its chosen direction, which has l2 length 1 and one channel."""
     rows, columns = bases
     channel, rest = chosen // (len(rows) * len(columns)), chosen % (len(rows) * len(columns))
     row, column = rows[rest // len(columns)], columns[rest % len(columns)]
-    direction = images.new_zeros((len(chosen), *images.shape[1:]))
-    each = torch.arange(len(chosen), device=images.device)
-    direction[each, channel] = row[:, :, None] * column[:, None, :]
-    return direction
+    moved, each = images.clone(), torch.arange(len(chosen), device=images.device)
+    moved[each, channel] += length[:, None, None] * (row[:, :, None] * column[:, None, :])
+    return moved

@@ -29,7 +29,8 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # windows after whi
 WRITTEN_FOR = 10_000  # queries: the budget of that schedule
 BLOCK = 100  # windows whose random numbers are drawn at once
 
-Move = Callable[[Ball, Images, Images, int, Tensor], Images]  # best, clean, size, numbers
+Draw = Callable[[Ball, Images, list[int], Tensor], list[Tensor]]  # clean, sizes, numbers
+Move = Callable[..., Images]  # ball, best, size and number of the window, and what was drawn
 
 
 @options
@@ -76,21 +77,22 @@ class Square:
             until=until,
             rng=rng,
         )
-        guess, move = (_tiles, _l2_move) if self.ball.norm == "l2" else (_stripes, _linf_move)
+        guess, draw, move = _METHODS[self.ball.norm]
         best = self.ball.project(images + self.ball.eps * guess(images, rng), images)
-        height, numbers = standing.value(best), images.new_empty((len(images), 0))
+        height, sizes, drawn = standing.value(best), [], []
         for window in range(self.queries - 1):
-            best, height, numbers = standing.leave(best, height, numbers)
+            best, height, *drawn = standing.leave(best, height, *drawn)
             if len(standing) == 0:
                 break
-            if window % BLOCK == 0:
+            if (turn := window % BLOCK) == 0:
+                sizes = [self._size(window + i, *images.shape[2:]) for i in range(BLOCK)]
                 # Of two windows, the turn of a pattern, and the sign of each channel.
                 numbers = standing.rng.uniform([BLOCK, 5 + images.shape[1]]).to(images)
-            size = self._size(window, *images.shape[2:])
-            candidate = move(self.ball, best, standing.clean, size, numbers[:, window % BLOCK])
+                drawn = draw(self.ball, standing.clean, sizes, numbers)
+            candidate = move(self.ball, best, sizes[turn], turn, *drawn)
             now = standing.value(candidate)
-            best = torch.where((now > height).view(-1, 1, 1, 1), candidate, best)
-            height = torch.maximum(height, now)
+            higher = now > height
+            best[higher], height = candidate[higher], torch.maximum(height, now)
         (best,) = standing.leave(best)
         return standing.finish(best)
 
@@ -111,13 +113,32 @@ def _stripes(images: Images, rng: SampleRandom) -> Images:
     return _signs(columns).to(images).expand_as(images)
 
 
+def _linf_draw(
+    ball: Ball, clean: Images, sizes: list[int], numbers: Float[Tensor, "n windows numbers"]
+) -> list[Tensor]:
+    """Least and largest pixels of the ball; of each window its signed rows, and columns."""
+    edges = [ball.project(torch.full_like(clean, side), clean) for side in (0.0, 1.0)]
+    sides = torch.tensor(sizes, device=clean.device)
+    rows, columns = (
+        _span(length, sides, numbers[:, :, axis]) for axis, length in enumerate(clean.shape[2:])
+    )
+    change = 2 * ball.eps * _signs(numbers[:, :, 5:])  # Alg. 2
+    return [*edges, change[..., None] * rows[:, :, None], columns.to(clean)]
+
+
 def _linf_move(
-    ball: Ball, best: Images, clean: Images, size: int, numbers: Float[Tensor, "n numbers"]
+    ball: Ball,
+    best: Images,
+    size: int,
+    turn: int,
+    lowest: Images,
+    highest: Images,
+    rows: Float[Tensor, "n windows c h"],
+    columns: Float[Tensor, "n windows w"],
 ) -> Images:
     """The window at the edge of the ball, each channel at a random one of the two."""
-    inside, _, _ = _window(best, size, numbers[:, :2])
-    signs = _signs(numbers[:, 5:])[:, :, None, None]
-    return ball.project(best + 2 * ball.eps * signs * inside, clean)  # Alg. 2
+    moved = torch.addcmul(best, rows[:, turn, :, :, None], columns[:, turn, None, None])
+    return moved.clamp(lowest, highest)
 
 
 def _tiles(images: Images, rng: SampleRandom) -> Images:
@@ -134,10 +155,23 @@ def _tiles(images: Images, rng: SampleRandom) -> Images:
     return change / change.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
 
 
+def _l2_draw(
+    ball: Ball, clean: Images, sizes: list[int], numbers: Float[Tensor, "n windows numbers"]
+) -> list[Tensor]:
+    """The clean images and the numbers; of l2 windows little can be made beforehand."""
+    return [clean, numbers]
+
+
 def _l2_move(
-    ball: Ball, best: Images, clean: Images, size: int, numbers: Float[Tensor, "n numbers"]
+    ball: Ball,
+    best: Images,
+    size: int,
+    turn: int,
+    clean: Images,
+    numbers: Float[Tensor, "n windows numbers"],
 ) -> Images:
     """What two windows and the radius have to spare goes into a pattern in the first."""
+    numbers = numbers[:, turn]
     change = best - clean
     one, down, right = _window(best, size, numbers[:, :2])
     two, _, _ = _window(best, size, numbers[:, 2:4])
@@ -155,6 +189,16 @@ def _l2_move(
     fresh = length * fresh / (_channel_norm(fresh) + TINY)
     change = torch.where(one, fresh, change.masked_fill(two, 0))  # Alg. 3
     return ball.project(clean + ball.eps * ball.steepest(change), clean)
+
+
+def _span(
+    length: int, sizes: Int64[Tensor, " windows"], numbers: Float[Tensor, "n windows"]
+) -> Bool[Tensor, "n windows {length}"]:
+    """Where on an axis of this length each window is."""
+    free = length - sizes + 1
+    start = (numbers * free).long().minimum(free - 1)[..., None]
+    at = torch.arange(length, device=numbers.device)
+    return (at >= start) & (at < start + sizes[:, None])
 
 
 def _window(
@@ -199,3 +243,9 @@ def _turned(numbers: Tensor, pattern: Tensor) -> Tensor:
 
 def _channel_norm(images: Images) -> Float[Tensor, "n c 1 1"]:
     return images.square().sum(dim=(2, 3), keepdim=True).sqrt()
+
+
+_METHODS: dict[str, tuple[Callable[[Images, SampleRandom], Images], Draw, Move]] = {
+    "linf": (_stripes, _linf_draw, _linf_move),
+    "l2": (_tiles, _l2_draw, _l2_move),
+}

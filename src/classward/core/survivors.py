@@ -107,6 +107,8 @@ class Survivors:
 
     def leave(self, *rows: Tensor) -> list[Tensor]:
         """Let those that have fallen go, here and in `rows`, which are returned."""
+        if not self._fell.any():
+            return list(rows)
         going = ~self._fell
         self.where, self.clean = self.where[going], self.clean[going]
         self.classes, self.rng = self.classes[going], self.rng.keep(going)

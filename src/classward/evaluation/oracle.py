@@ -8,6 +8,7 @@ from torch import Tensor
 
 from classward.core.errors import InputError, InvariantError
 
+ON_CPU = 64  # images at once; the memory of more is given back and faulted in at each question
 Won = Callable[[Tensor, Tensor, Tensor], Tensor]  # (images, logits, where) -> Bool[Tensor, "m"]
 
 
@@ -25,7 +26,7 @@ class CountingOracle:
         budget: Queries each may spend.
         decisions: Answer with classes alone, not with logits.
         won: Which of the images asked about are successes.
-        at_once: Most images sent through the model at once.
+        at_once: Most images sent through the model at once; on a CPU never more than 64.
 
     Attributes:
         spent: Queries of each sample so far.
@@ -62,7 +63,8 @@ class CountingOracle:
         """
         before, self.spent = self.spent, self._after(images, where)
         with torch.no_grad():
-            logits = torch.cat([self.model(part) for part in images.split(self.at_once)])
+            parts = images.split(min(self.at_once, ON_CPU if images.is_cpu else self.at_once))
+            logits = torch.cat([self.model(part) for part in parts])
         if not logits.isfinite().all():
             raise InputError("model returned logits that are not finite to a black-box query")
         won = self.won(images, logits, where).cpu()
@@ -84,8 +86,9 @@ class CountingOracle:
                 f"attack asked query {int(spent[first])} for sample {first} of its batch, "
                 f"the budget is {self.budget}"
             )
-        fine = ((images >= 0) & (images <= 1)).flatten(1).all(dim=1)
-        if not fine.all():
+        lowest, highest = images.aminmax() if len(images) else (images.new_zeros(1),) * 2
+        if not (lowest >= 0 and highest <= 1):  # of NaN neither is true
+            fine = ((images >= 0) & (images <= 1)).flatten(1).all(dim=1)
             first = int(where[~fine][0])
             raise InvariantError(
                 f"attack asked about an image out of [0, 1], made from sample {first}"
