@@ -39,6 +39,7 @@ def test_other_samples(audits, question):
         ({"norm": "l2"}, "within linf 0.03, now l2 0.03"),
         ({"attacks": plan(0.04, "linf")}, "its fgsm differs"),
         ({"attacks": {}}, "its fgsm differs"),
+        ({"precision": "fast"}, "led by --precision exact, now by fast"),
     ],
 )
 def test_another_question(audits, question, changed, said):

@@ -5,10 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from jaxtyping import TypeCheckError
 from torch import nn
 
 import classward.records.run_folder as run_folder
+from classward.attacks.carlini_wagner import CarliniWagner
+from classward.attacks.deepfool import DeepFool
 from classward.attacks.pgd import PGD
+from classward.attacks.square import Square
 from classward.core.balls import Linf
 from classward.core.errors import InputError, InvariantError
 from classward.core.losses import margin
@@ -348,3 +352,58 @@ def _die_at_rename(when):
         rename(source, target)
 
     run_folder.os.replace = replace_or_die
+
+
+class TestPrecision:
+    @pytest.fixture(autouse=True)
+    def hardware(self, monkeypatch):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+
+    def test_fast_leads_and_float32_judges(self):
+        model, split = network(), data()
+        exact = run_attack(model, ATTACK, split)
+        fast = run_attack(model, ATTACK, split, precision="fast", save_images=True)
+        assert (exact.settings["mode"], fast.settings["mode"]) == ("exact", "fast")
+        assert fast.settings["gradient_model"].endswith("in bfloat16, by AMX")
+        assert torch.equal(fast.clean_logits, exact.clean_logits)
+        torch.testing.assert_close(fast.adversarial_logits, model(fast.images).detach())
+        assert abs(fast.robust_accuracy - exact.robust_accuracy) <= 0.1
+
+    def test_a_success_of_the_twin_alone_does_not_count(self):
+        model, split = network(), data()
+        fast = run_attack(model, ATTACK, split, precision="fast", until="first_success")
+        assert torch.equal(fast.success, fast.predictions != split.labels)
+
+    def test_scores_and_given_models_are_exact(self):
+        model, split = network(), data(8)
+        square = Square(ball=Linf(0.1), queries=20)
+        for attack, more in ((square, {}), (ATTACK, {"gradient_model": model})):
+            record = run_attack(model, attack, split, precision="fast", **more)
+            assert record.settings["mode"] == "exact"
+        for attack in (square, DeepFool()):  # each success confirmed
+            record = run_attack(model, attack, split, precision="fast", until="first_success")
+            assert record.settings["mode"] == "fast"
+            assert torch.equal(record.success, record.predictions != split.labels)
+
+    def test_what_it_stops_at_is_a_success_of_the_model(self):
+        """C&W asks the model itself at each image it would keep; DeepFool follows float32."""
+        model, split = network(), data()
+        for attack in (CarliniWagner(steps=20), DeepFool()):
+            exact = run_attack(model, attack, split)
+            fast = run_attack(model, attack, split, precision="fast")
+            moved = fast.l2 > 0
+            assert moved.any() and (fast.success | ~moved).all()
+            assert torch.equal(fast.success, exact.success)
+            assert fast.l2.mean() <= 1.02 * exact.l2.mean()
+        assert fast.settings["mode"] == "exact"  # of DeepFool
+
+    def test_no_other(self):
+        with pytest.raises((InputError, TypeCheckError), match="half"):
+            run_attack(network(), ATTACK, data(), precision="half")
+
+
+def test_oracle_answers_through_the_twin_and_the_model_judges():
+    model, split = network(), data(8)
+    record = run_attack(model, Square(ball=Linf(0.1), queries=20), split, save_images=True)
+    assert "counting oracle; twin: 1 batch norms folded" in record.settings["gradient_model"]
+    torch.testing.assert_close(record.adversarial_logits, model(record.images).detach())

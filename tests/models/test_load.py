@@ -113,6 +113,15 @@ def test_a_head_is_known_by_its_tensors_where_it_is_not_named(tmp_path):
     assert torch.equal(loaded(IMAGES), network(IMAGES))
 
 
+def test_adaptive_losses_go_with_the_weights(saved):
+    network = build("small_cnn", seed=2)
+    network.adaptive_losses = ("margin", "dlr")
+    assert load_model("small_cnn", weights=saved(network)).adaptive_losses == ("margin", "dlr")
+    network.adaptive_losses = ("hinge",)
+    with pytest.raises(InputError, match="adaptive losses .*hinge.*, known are cross_entropy"):
+        load_model("small_cnn", weights=saved(network))
+
+
 def test_an_unknown_head_must_be_given(saved):
     network = build("small_cnn", seed=2, head=OtherHead)
     with pytest.raises(InputError, match="made with head OtherHead, known are .*: pass head="):

@@ -48,7 +48,12 @@ def test_what_was_saved_is_read(tmp_path):
     saved = network(head=UnitWeightHead, mean=[0.25], std=[0.5])
     path = overwritten(tmp_path / "w.safetensors", save_weights(saved, {"size": 8, "a": [1]}))
     weights = read_weights(path)
-    assert weights.about == {"size": 8, "a": [1], "head": "UnitWeightHead"}
+    assert weights.about == {
+        "size": 8,
+        "a": [1],
+        "head": "UnitWeightHead",
+        "adaptive_losses": [],
+    }
     assert weights.source == str(path)
     assert weights.tensors.keys() == saved.state_dict().keys()
     for name, tensor in saved.state_dict().items():

@@ -9,9 +9,9 @@ import typer
 import classward.attacks
 from classward.cli import options
 from classward.cli.screen import progress, say, show
-from classward.core import losses
 from classward.core.balls import ball
 from classward.core.errors import ClasswardError, InputError
+from classward.core.losses import LOSSES, LossName
 from classward.core.types import Attack
 from classward.core.user_file import user_function
 from classward.data.load import load_data
@@ -42,9 +42,7 @@ def attack(
         Literal["linf", "l2"] | None, typer.Option(help="Norm of the ball, or kept small.")
     ] = None,
     set_: options.Set = None,
-    loss: Annotated[
-        Literal["cross_entropy", "margin", "dlr"] | None, typer.Option(help="Loss it climbs.")
-    ] = None,
+    loss: Annotated[LossName | None, typer.Option(help="Loss it climbs.")] = None,
     restarts: Annotated[int, typer.Option(min=1, help="Runs, each on the survivors.")] = 1,
     first_success: Annotated[
         bool,
@@ -96,7 +94,7 @@ def attack(
             model,
             chosen,
             data,
-            loss=None if loss is None else getattr(losses, loss),
+            loss=None if loss is None else LOSSES[loss],
             until="first_success" if first_success else None,
             gradient_model=bare,
             ingredients=ingredients,

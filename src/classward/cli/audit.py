@@ -1,6 +1,5 @@
 """`classward audit`: attack, analyse, judge, report."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,13 +10,15 @@ from classward.cli.screen import progress, say, show
 from classward.core.errors import InputError
 from classward.data.split import Split
 from classward.evaluation.audit import audit as run_audit
+from classward.evaluation.audit import audit_settings
 from classward.evaluation.baseline import against_baseline, read_baseline
 from classward.evaluation.gates import gates
 from classward.evaluation.pace import seconds_of_passes
-from classward.evaluation.plan import Budget, Planned, passes_of, plan
+from classward.evaluation.plan import Budget, has_curve, passes_of, plan
 from classward.records.audit_result import Audit
 from classward.records.examples import read_examples
 from classward.records.gate import Gate
+from classward.records.manifest import check_resumable
 from classward.records.run_folder import RunFolder, atomic_write
 from classward.reporting.junit import junit as junit_of
 from classward.reporting.markdown import markdown as markdown_of
@@ -82,8 +83,14 @@ def audit(
     for option in ("--junit", "--markdown"):
         if (file := files[option]) is not None:
             options.check_file(file, overwrite=True, option=option)
-    data = given.samples_of("test")
-    model, folder = given.network(data), given.folder("audit")
+    data, folder = given.samples_of("test"), given.folder("audit")
+    places = {r: folder if len(radii) == 1 else folder / f"eps-{r:.6g}" for r in radii}
+    for radius, out in places.items() if given.resume else ():
+        settings = audit_settings(
+            data, given.name, eps=radius, norm=norm, budget=budget, **given.run
+        )
+        check_resumable(out, "audit", settings)  # before the model is made
+    model = given.network(data)
     surrogates = [given.surrogate(named, data) for named in surrogate or ()]
     earlier = baseline and read_baseline(
         baseline,
@@ -91,13 +98,17 @@ def audit(
         out=given.out,
         eps=radii[0],
         norm=norm,
-        attacks=plan(radii[0], norm, budget),
+        attacks=plan(radii[0], norm, budget, model=model),
+        precision=given.precision,
     )
+    if len(radii) > 1:
+        flags = {"resume": given.resume, "overwrite": given.overwrite}
+        with RunFolder.create(folder, "audits", {"eps": radii}, **flags):
+            pass  # it holds one run for each radius
     audits: list[Audit] = []
     codes: list[int] = []
-    for radius in radii:
-        out = folder if len(radii) == 1 else folder / f"eps-{radius:.6g}"
-        _say_cost(given, model, data, plan(radius, norm, budget), radius)
+    for radius, out in places.items():
+        _say_cost(given, model, data, radius, norm, budget)
         with progress() as tell:
             audited = run_audit(
                 model,
@@ -139,16 +150,18 @@ def audit(
 
 
 def _say_cost(
-    given: options.Common, model: Any, data: Split, planned: Mapping[str, Planned], eps: float
+    given: options.Common, model: Any, data: Split, eps: float, norm: str, budget: Budget
 ) -> None:
-    """What the attacks cost at most, from a short probe of the model."""
-    cost = passes_of(planned, len(data))
-    forward, both = seconds_of_passes(model, data, given.device)
+    """What attacks and checks cost at most, from a short probe of the model."""
+    planned, curve = plan(eps, norm, budget, model=model), has_curve(eps, budget)
+    cost = passes_of(planned, len(data), curve=curve)
+    forward, both = seconds_of_passes(model, data, given.device, given.precision)
     at_most = (cost.forward - cost.backward) * forward + cost.backward * both
     say(
         f"{given.name} on {len(data)} samples of {data.name}, eps {eps:.4g}: "
-        f"{', '.join(planned)}; at most {cost.forward} images forward and {cost.backward} "
-        f"backward, about {at_most:.0f} s if everything stands"
+        f"{', '.join(planned)}{', curve' if curve else ''}, checks; at most "
+        f"{cost.forward} images forward and {cost.backward} backward, about {at_most:.0f} s "
+        "if everything stands"
     )
 
 

@@ -32,6 +32,7 @@ def judge(
     ] = False,
 ) -> int:
     """Record what the model says of adversarial images that were made elsewhere."""
+    given.in_float32("judge")
     within = None if eps is None else ball(norm, options.radius(eps, norm))
     data = given.samples_of("test")
     model, folder = given.network(data), given.folder("judge")

@@ -17,6 +17,7 @@ from classward.data.load import load_data
 from classward.data.split import Split
 from classward.evaluation.judge import Judge, judging
 from classward.evaluation.plan import HEADLINE
+from classward.evaluation.request import Precision
 from classward.models.load import load_model, models
 from classward.records.record import Record
 from classward.records.run_folder import RunFolder, check_free, next_free
@@ -48,7 +49,10 @@ Samples = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
-Precision = Annotated[str, typer.Option(help="exact: float32.")]
+PrecisionName = Annotated[
+    Precision,
+    typer.Option(help="exact: float32; fast: gradients in bfloat16, verdicts in float32."),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images at once.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the run; runs/… by default.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")]
@@ -76,7 +80,7 @@ class Common:
     samples: Samples = None
     seed: Seed = 0
     device: Device = "cpu"
-    precision: Precision = "exact"
+    precision: PrecisionName = "exact"
     batch_size: BatchSize = 128
     out: Out = None
     overwrite: Overwrite = False
@@ -86,8 +90,6 @@ class Common:
     def check(self) -> None:
         """Refuse at once what needs no file to be seen wrong."""
         checked_device(self.device)
-        if self.precision != "exact":
-            raise InputError(f"--precision {self.precision}: only 'exact' (float32) is there")
         if self.resume and self.out is None:
             raise InputError("--resume needs --out, the run to go on with")
         if self.out is not None:
@@ -151,7 +153,17 @@ class Common:
     @property
     def run(self) -> dict[str, Any]:
         """The arguments every evaluation takes from here."""
-        return {"seed": self.seed, "batch_size": self.batch_size, "device": self.device}
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "device": self.device,
+            "precision": self.precision,
+        }
+
+    def in_float32(self, command: str) -> None:
+        """Refuse another precision in a command that has none."""
+        if self.precision != "exact":
+            raise InputError(f"--precision {self.precision}: {command} works in float32 alone")
 
 
 def shared(command: Callable[..., int]) -> Callable[..., int]:

@@ -60,6 +60,7 @@ def train(
             recipe=recipe,
             seed=given.seed,
             device=given.device,
+            precision="bf16-mixed" if given.precision == "fast" else "32-true",
             out=folder,
             resume=given.resume,
             overwrite=given.overwrite,

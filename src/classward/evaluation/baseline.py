@@ -7,6 +7,7 @@ from classward.core.errors import InputError
 from classward.data.split import Split
 from classward.evaluation.compare import compared
 from classward.evaluation.measured import Measured, measured_audit
+from classward.evaluation.request import Precision
 from classward.records.comparison_result import Comparison
 
 
@@ -18,6 +19,7 @@ def read_baseline(
     eps: float,
     norm: str,
     attacks: Mapping[str, object],
+    precision: Precision = "exact",
 ) -> Measured:
     """Read the baseline, and refuse one that answers another question.
 
@@ -28,9 +30,10 @@ def read_baseline(
         eps: Its radius.
         norm: Its norm.
         attacks: Attack name -> its options, as text or as what prints so.
+        precision: What leads them.
 
     Raises:
-        InputError: If it is no audit, or of other data, classes, ball or attacks.
+        InputError: If it is no audit, or of other data, classes, ball, attacks or precision.
     """
     if out is not None and Path(out).resolve() == Path(run).resolve():
         raise InputError(f"baseline {run}: the audit would go there too; choose another --out")
@@ -40,6 +43,8 @@ def read_baseline(
         raise InputError(
             f"baseline {run}: of other samples; give the same --data, --split and --samples"
         )
+    if (mode := record.settings["mode"]) != precision:
+        raise InputError(f"baseline {run}: led by --precision {mode}, now by {precision}")
     if (baseline.eps, baseline.norm) != (eps, norm):
         raise InputError(
             f"baseline {run}: within {baseline.norm} {baseline.eps:g}, now {norm} {eps:g}"

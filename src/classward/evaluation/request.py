@@ -5,7 +5,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
@@ -15,6 +15,9 @@ from classward.data.split import Split
 from classward.evaluation.invariants import name_of
 from classward.evaluation.judge import Judge, Model, model_digest
 
+Precision = Literal["exact", "fast"]
+GIVEN = "given by the caller"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -23,8 +26,9 @@ class Request:
     Attributes:
         judge: The classifier and the data, in the order of the ids.
         attack: The attack.
-        gradient_model: What the attack differentiates.
+        gradient_model: What the attack asks.
         reason: Why that.
+        mode: Precision of that; "fast" where each success is confirmed in float32.
         loss: What it climbs; its own where `None`.
         targets: The class each sample is to reach, if any.
         until: "first_success", or `None` for the final iterate.
@@ -39,6 +43,7 @@ class Request:
     attack: Attack
     gradient_model: Model
     reason: str
+    mode: Precision
     loss: SampleLoss | None
     targets: Tensor | None
     until: Literal["first_success"] | None
@@ -68,7 +73,7 @@ def settings_of(asked: Request) -> dict[str, Any]:
         "seed": asked.seed,
         "batch_size": asked.batch_size,
         "images": asked.save_images,
-        "mode": "exact",
+        "mode": asked.mode,
         "gradient_model": asked.reason,
         "device": asked.judge.device,
         "model": model_digest(asked.judge.model),
@@ -98,6 +103,7 @@ def _named(value: Any) -> str:
 
 def check_request(
     attack: Attack,
+    precision: Precision,
     ingredients: Mapping[str, Any],
     restarts: int,
     batch_size: int,
@@ -111,6 +117,8 @@ def check_request(
     """
     if restarts < 1 or batch_size < 1:
         raise InputError(f"restarts={restarts}, batch_size={batch_size}: each at least 1")
+    if precision not in get_args(Precision):
+        raise InputError(f"precision {precision!r}: expected 'exact' or 'fast'")
     if wrong := attack.needs ^ ingredients.keys():
         raise InputError(
             f"{name_of(attack)} needs ingredients {sorted(attack.needs)}, "

@@ -27,8 +27,9 @@ from classward.evaluation.invariants import name_of
 from classward.evaluation.judge import Judge, Model, judging, model_digest
 from classward.evaluation.pictures import in_8_bit, write_pictures
 from classward.evaluation.replay import replayable
-from classward.evaluation.request import Request, check_request, settings_of
+from classward.evaluation.request import GIVEN, Precision, Request, check_request, settings_of
 from classward.evaluation.watched import Watched
+from classward.models.fast_twin import make_fast_twin
 from classward.models.twin import make_twin
 from classward.records.record import Record, assemble
 from classward.records.result import GradientCounts, Passes
@@ -59,6 +60,7 @@ def run_attack(
     seed: int = 0,
     batch_size: int = 128,
     device: str = "cpu",
+    precision: Precision = "exact",
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -71,8 +73,8 @@ def run_attack(
         model: Images in [0, 1] to logits; judged in eval mode, left as it was.
         attack: The attack.
         data: The samples.
-        gradient_model: What the attack differentiates; by default the model with its batch
-            norm folded where that is exact, else the model itself.
+        gradient_model: What the attack differentiates; by default a twin of the model, which
+            `precision` chooses, or the model itself where it has none.
         loss: What the attack climbs; its own by default.
         targets: The class each sample is to reach, in the order of `data`.
         until: "first_success" stops a sample at its first confirmed success, for robust
@@ -83,6 +85,9 @@ def run_attack(
         batch_size: Images at once; halved where memory runs out, and the settings of the record
             then say under "halved_to" how far.
         device: A torch device.
+        precision: "exact" leads the attack by float32, with batch norm folded where that is
+            exact; "fast" by bfloat16 where layers and hardware gain by it. What is true of an
+            image, the model itself says in float32, with either.
         out: Folder for the record; in memory by default.
         resume: Go on with the record in `out`.
         overwrite: Replace the run in `out`.
@@ -96,19 +101,20 @@ def run_attack(
             `out`, or else to a temporary folder.
         SystemFaultError: If memory runs out with one image, or the disk is full.
     """
-    check_request(attack, ingredients or {}, restarts, batch_size, targets, data)
+    check_request(attack, precision, ingredients or {}, restarts, batch_size, targets, data)
     order = data.ids.argsort()
     data, targets = data.select(order), None if targets is None else targets[order]
     with ExitStack() as held:
         for part in (model, *_modules(gradient_model, ingredients or {})):
             held.enter_context(judging(part, device))
         judge = Judge(model, data, device)
-        differentiated, reason = _gradient_model(judge, attack, gradient_model)
+        asked_of, reason, mode = _asked_of(judge, attack, gradient_model, precision, until)
         request = Request(
             judge=judge,
             attack=attack,
-            gradient_model=differentiated,
+            gradient_model=asked_of,
             reason=reason,
+            mode=mode,
             loss=loss,
             targets=targets,
             until=until,
@@ -182,11 +188,8 @@ def _batch(asked: Request, first: int, last: int, most: int) -> dict[str, Any]:
 
     Its samples are at the positions from `first` on, at most `most`, and before `last`.
     """
-    asked, judge, watched = (
-        replace(asked, batch_size=most),
-        asked.judge,
-        Watched(asked.gradient_model),
-    )
+    asked, judge = replace(asked, batch_size=most), asked.judge
+    watched = Watched(asked.gradient_model, judge.model if asked.mode == "fast" else None)
     positions, judge.asked = torch.arange(first, min(first + most, last)), 0
     images, labels, ids = judge.batch(positions)
     aims = None if asked.targets is None else asked.targets[positions].to(images.device)
@@ -250,9 +253,25 @@ class _Best:
         }
 
 
-def _gradient_model(judge: Judge, attack: Attack, given: Model | None) -> tuple[Model, str]:
-    if attack.access != "gradient":
-        return judge.model, "none: asked through a counting oracle"
-    if given is not None:
-        return given, "given by the caller"
-    return make_twin(judge.model, judge.probe)
+def _asked_of(
+    judge: Judge,
+    attack: Attack,
+    given: Model | None,
+    precision: Precision,
+    until: Literal["first_success"] | None,
+) -> tuple[Model, str, Precision]:
+    """What the attack asks; in words, why that; and the precision of it.
+
+    What decides by itself when it is done needs float32, unless each success is confirmed.
+    """
+    if given is not None and attack.access == "gradient":
+        return given, GIVEN, "exact"
+    how = "" if attack.access == "gradient" else "asked through a counting oracle; "
+    alone = until is None and (
+        attack.access != "gradient" or getattr(attack, "at_boundary", False)
+    )
+    if precision == "exact" or alone:
+        twin, reason = make_twin(judge.model, judge.probe)
+        return twin, f"{how}{reason}", "exact"
+    twin, reason = make_fast_twin(judge.model, judge.probe)
+    return twin, f"{how}{reason}", "fast"

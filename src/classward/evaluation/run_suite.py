@@ -15,7 +15,7 @@ from classward.core.types import Labels
 from classward.data.split import Split
 from classward.evaluation.gradient_models import eot
 from classward.evaluation.judge import Judge, Model, judging, model_digest
-from classward.evaluation.request import versions
+from classward.evaluation.request import Precision, versions
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.suites import Suite
 from classward.records.record import Record
@@ -114,6 +114,7 @@ def run_suite(
     seed: int = 0,
     batch_size: int = 128,
     device: str = "cpu",
+    precision: Precision = "exact",
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -129,6 +130,7 @@ def run_suite(
         seed: Seed of the run.
         batch_size: Images at once.
         device: A torch device.
+        precision: "fast" leads the attacks by bfloat16; see `run_attack`.
         out: Folder for the records and `suite.json`; nothing is written by default.
         resume: Go on with the run in `out`.
         overwrite: Replace the run in `out`.
@@ -140,7 +142,7 @@ def run_suite(
     """
     data = data.select(data.ids.argsort())
     correct = _correct(model, data, batch_size, device)
-    settings = _settings(model, suite, data, seed, device)
+    settings = _settings(model, suite, data, seed, device) | {"mode": precision}
     robust, records = correct.clone(), {}
     with ExitStack() as held:
         folder = None
@@ -165,6 +167,7 @@ def run_suite(
                 seed=seed,
                 batch_size=batch_size,
                 device=device,
+                precision=precision,
                 out=None if folder is None else folder.path / name,
                 resume=resume,
                 progress=None if progress is None else _named(progress, name),

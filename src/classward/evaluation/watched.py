@@ -1,23 +1,35 @@
 """A model that is watched while an attack uses it: what it cost, and what gradients it gave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from classward.evaluation.judge import Model, judging
 from classward.records.result import GradientCounts, Passes
 
 
 class Watched:
     """Hands on to `model` and counts, in images, forwards, input gradients and faulty ones.
 
+    Args:
+        model: What is differentiated.
+        exact: What decides instead of it, where it only approximates the classifier.
+
     Attributes:
         calls: Number of calls since `restart`.
+        exact: What an attack asks that decides for itself what is adversarial; counted, too.
     """
 
-    def __init__(self, model: Callable[[Tensor], Tensor]) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: Callable[[Tensor], Tensor],
+        exact: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.model, self._exact = model, exact
+        self.exact = self if exact is None else self._decide
         self.calls = self.forward = self.backward = 0
         # Summed on the device: asking for the value after each gradient would wait for it.
         self._zero: Tensor | int = 0
@@ -33,6 +45,11 @@ class Watched:
             images.register_hook(self._look)
             return self._linked(self.model(images), images)
         return self.model(images)
+
+    def _decide(self, images: Tensor) -> Tensor:
+        assert self._exact is not None
+        self.forward += len(images)
+        return self._exact(images)
 
     def _linked(self, logits: Tensor, images: Tensor) -> Tensor:
         """The logits; where no gradient leads back to the images, one that is zero.
@@ -63,6 +80,17 @@ class Watched:
         return GradientCounts(
             taken=self.backward, zero=int(self._zero), not_finite=int(self._not_finite)
         )
+
+
+@contextmanager
+def counted(model: Model, device: str, spent: list[Passes]) -> Iterator[Watched]:
+    """The model on the device and in eval mode; what it was asked is added to `spent`."""
+    with judging(model, device):
+        watched = Watched(model)
+        try:
+            yield watched
+        finally:
+            spent.append(watched.passes)
 
 
 def _leads_to(node: Any, goal: Any) -> bool:

@@ -17,11 +17,12 @@ from torch import nn
 
 import classward.models as folder
 from classward.core.errors import InputError
+from classward.core.losses import LOSSES, LossName
 from classward.models import heads
 from classward.models.external import load_external, nearest
 from classward.models.heads import Head, HeadFactory
 from classward.models.network import Network, first_weights
-from classward.models.weights import Weights, fill, read_weights
+from classward.models.weights import Weights, fill, read_weights, shown
 
 LIMITS = {"classes": (2, 10**6), "channels": (1, 1024), "size": (1, 1024)}
 LAST_LAYERS = ("linear", "fc", "classifier")  # names of the last layer in published files
@@ -125,6 +126,7 @@ def load_model(
     stored = replace(stored, tensors={_ours(key): v for key, v in stored.tensors.items()})
     network = build(name, seed=seed, **_agreed(asked, stored))
     fill(network, stored)
+    network.adaptive_losses = _adaptive_losses(stored)
     return network.eval()
 
 
@@ -162,6 +164,16 @@ def _agreed(asked: dict[str, Any], stored: Weights) -> dict[str, Any]:
                 f"weights {stored.source}: made with {key}={fact}, not {agreed[key]}"
             )
     return agreed
+
+
+def _adaptive_losses(stored: Weights) -> tuple[LossName, ...]:
+    named = stored.about.get("adaptive_losses", [])
+    if not isinstance(named, list) or any(name not in LOSSES for name in named):
+        raise InputError(
+            f"weights {stored.source}: adaptive losses {shown(str(named))}, known are "
+            f"{', '.join(LOSSES)}"
+        )
+    return tuple(named)
 
 
 def _facts(stored: Weights, *, custom_head: bool) -> dict[str, Any]:

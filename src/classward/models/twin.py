@@ -42,12 +42,12 @@ def make_twin(
         return model, "the model itself: it is in training mode"
     if not any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
         return model, "the model itself: it has no convolutions"
-    probe = _generic(images[:CHECKED])
+    probe = generic(images)
     try:
         twin = copy.deepcopy(model).requires_grad_(False)
         folded = _fold(twin, probe)
         twin.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        fault = _difference(model, twin, probe, tolerance)
+        fault = difference(model, twin, probe, tolerance=tolerance, signs=SIGNS)
     except Exception as error:  # noqa: BLE001 - any module may come, and none is owed a twin
         return model, f"the model itself: its copy fails with {type(error).__name__}"
     if fault:
@@ -55,8 +55,9 @@ def make_twin(
     return twin, f"twin: {folded} batch norms folded, channels last"
 
 
-def _generic(images: Images) -> Images:
-    """Images moved a little: in flat regions, max pooling has ties and gradients no sign."""
+def generic(images: Images) -> Images:
+    """The first few, moved: in flat regions, max pooling has ties and gradients no sign."""
+    images = images[:CHECKED]
     rng = SampleRandom(0, "twin", torch.arange(len(images)))
     return 0.99 * images + 0.01 * rng.uniform(images.shape[1:]).to(images)
 
@@ -70,7 +71,7 @@ def _fold(model: nn.Module, images: Images) -> int:
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if child in pairs:
-                setattr(parent, name, nn.Identity())
+                setattr(parent, name, nn.Identity().eval())
     return len(pairs)
 
 
@@ -105,17 +106,26 @@ def _pairs(model: nn.Module, images: Images) -> dict[nn.BatchNorm2d, nn.Conv2d]:
     return {norm: conv for norm, conv in pairs.items() if uses[norm] == uses[conv] == 1}
 
 
-def _difference(
-    model: nn.Module, twin: nn.Module, images: Images, tolerance: float
+def difference(
+    model: nn.Module, twin: nn.Module, images: Images, *, tolerance: float, signs: float
 ) -> str | None:
+    """In words, how a twin differs from its model; `None` where it does as little as allowed.
+
+    Args:
+        model: The model.
+        twin: What stands in for it.
+        images: Images to compare them on.
+        tolerance: Largest difference of logits, as a share of their spread in each image.
+        signs: Least share of input gradients of the margin that have the same sign.
+    """
     logits, gradient = _answers(model, images, labels=None)
     labels = logits.argmax(dim=1)
     twin_logits, twin_gradient = _answers(twin, images, labels)
     spread = logits.amax(dim=1) - logits.amin(dim=1)
     if not ((logits - twin_logits).abs().amax(dim=1) <= tolerance * spread).all():
-        return "folding changes its logits"
-    if not (gradient.sign() == twin_gradient.sign()).double().mean() >= SIGNS:
-        return "folding changes the signs of its input gradient"
+        return "its copy has other logits"
+    if not (gradient.sign() == twin_gradient.sign()).double().mean() >= signs:
+        return "its copy has input gradients of other signs"
     return None
 
 

@@ -47,7 +47,7 @@ def save_weights(network: nn.Module, about: Mapping[str, Any] | None = None) -> 
     Args:
         network: Whose parameters and buffers to keep.
         about: JSON values to keep with them; of "size", `load_model` makes use. The class of
-            the head is added.
+            the head and the adaptive losses are added.
     """
     tensors = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -56,6 +56,7 @@ def save_weights(network: nn.Module, about: Mapping[str, Any] | None = None) -> 
     known = dict(about or {})
     if isinstance(network, Network):
         known["head"] = type(network.head).__name__
+        known["adaptive_losses"] = list(network.adaptive_losses)
     text = json.dumps(known, sort_keys=True, allow_nan=False)
     # One key, for safetensors writes several in an order that changes from run to run.
     return save(tensors, {OURS: f"{tensors_digest(tensors, text)} {text}"})
