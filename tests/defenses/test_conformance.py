@@ -12,6 +12,7 @@ from torch import nn
 import classward.defenses
 from classward.attacks.pgd import PGD
 from classward.core.balls import Linf
+from classward.core.losses import LOSSES
 from classward.core.randomness import SampleRandom
 from classward.defenses.base import Batch, Defense
 from classward.models.heads import Head
@@ -35,6 +36,21 @@ def make(method, classes):
     given = {"attack": ATTACK, "pairs": [(0, 1)] if classes > 2 else []}
     names = inspect.signature(method).parameters.keys()
     return method(**{name: value for name, value in given.items() if name in names})
+
+
+def test_a_defense_that_names_no_adaptive_losses_is_refused():
+    with pytest.raises(TypeError, match="Careless names no adaptive_losses"):
+
+        class Careless(Defense):
+            def loss(self, network, batch):
+                return {}
+
+
+@pytest.mark.parametrize("method", [*methods()])
+def test_adaptive_losses_are_losses_of_logits(method):
+    logits, labels = torch.randn(6, 5), torch.arange(6) % 5
+    for name in method.adaptive_losses:
+        assert LOSSES[name](logits, labels).shape == (6,)
 
 
 def network_for(defense, classes, *, norm=True):

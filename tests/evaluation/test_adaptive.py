@@ -11,8 +11,10 @@ from classward.core.losses import cross_entropy, margin
 from classward.correction.corrector import Corrector
 from classward.data.split import Split
 from classward.evaluation import adaptive
-from classward.evaluation.adaptive import adaptive_attacks, correction_table
+from classward.evaluation.adaptive import adaptive_attacks, adaptive_losses, correction_table
+from classward.evaluation.plan import plan
 from classward.evaluation.run_attack import run_attack
+from classward.models.corrected import Corrected
 from classward.records.record import Record
 
 EPS = 0.2
@@ -151,3 +153,23 @@ def test_what_fits_not_together_is_refused(toy):
             judged(given, **options)
     with pytest.raises(InputError):
         judged(toy, eps=0.0)
+
+
+def test_every_part_names_its_losses():
+    def odd(logits, labels):
+        return -logits.gather(1, labels[:, None]).squeeze(1)
+
+    network = brightest()
+    assert adaptive_losses(network) == adaptive_losses(lambda images: images) == {}
+    network.adaptive_losses = ("margin",)
+    behind = nn.Identity()
+    behind.adaptive_losses = (odd,)
+    assert adaptive_losses(nn.Sequential(network, behind)) == {"margin": margin, "odd": odd}
+    corrected = Corrected(network, behind)
+    assert [*adaptive_losses(corrected)] == ["cross_entropy", "margin", "dlr", "odd"]
+    planned = plan(0.1, "linf", model=corrected)
+    assert [*planned] == ["fgsm", "pgd", "pgd_margin", "pgd_dlr", "pgd_odd"]
+    assert planned["pgd_odd"].survivors and planned["pgd_odd"].loss is odd
+    behind.adaptive_losses = ("hinge",)
+    with pytest.raises(InputError, match="Identity names adaptive loss 'hinge': expected"):
+        adaptive_losses(behind)

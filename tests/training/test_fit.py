@@ -146,6 +146,7 @@ def test_log_holds_one_row_for_each_epoch(tmp_path):
 def test_logged_loss_is_the_mean_over_images():
     class Counting(Defense):
         attacked = False
+        adaptive_losses = ("cross_entropy",)
 
         def perturb(self, network, batch):
             return batch.images

@@ -6,10 +6,12 @@ Reading: the authors' program attacks in train mode, so that every attack step m
 statistics; here the attack runs in eval mode.
 """
 
+from typing import ClassVar
+
 from jaxtyping import Float
 from torch import Tensor
 
-from classward.core.losses import cross_entropy
+from classward.core.losses import LossName, cross_entropy
 from classward.core.options import checked
 from classward.core.types import Attack
 from classward.defenses.base import Batch, Defense
@@ -22,6 +24,8 @@ class AdversarialTraining(Defense):
     Args:
         attack: Makes the training images; `None` leaves the choice to whoever trains.
     """
+
+    adaptive_losses: ClassVar[tuple[LossName, ...]] = ("cross_entropy", "margin")
 
     @checked
     def __init__(self, *, attack: Attack | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-from classward.core.losses import cross_entropy
+from classward.core.losses import LossName, cross_entropy
 from classward.core.types import Images
 from classward.defenses.base import Batch, Defense
 from classward.models.network import Network
@@ -19,6 +19,7 @@ class Standard(Defense):
     """Mean cross-entropy on clean images; no attack, no options."""
 
     attacked: ClassVar[bool] = False
+    adaptive_losses: ClassVar[tuple[LossName, ...]] = ("cross_entropy", "margin")
 
     def __init__(self) -> None:
         super().__init__()

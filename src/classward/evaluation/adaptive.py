@@ -6,7 +6,7 @@ Gradients Give a False Sense of Security", arXiv:1802.00420 (why the third colum
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -15,17 +15,41 @@ from torch import Tensor, nn
 from classward.attacks.pgd import PGD
 from classward.core.balls import Ball, ball
 from classward.core.errors import InputError
-from classward.core.losses import cross_entropy, margin
+from classward.core.losses import LOSSES, cross_entropy, margin
 from classward.core.types import Attack, SampleLoss
 from classward.correction.corrector import Corrector
 from classward.correction.pool import check_final
 from classward.data.split import Split
 from classward.evaluation.judge import model_digest
+from classward.evaluation.request import Precision
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.transfer import corrected_right, share_of
 from classward.models.corrected import Corrected
 from classward.records.correction_result import CorrectionRow, CorrectionTable
 from classward.records.record import Record
+
+
+def adaptive_losses(model: object) -> dict[str, SampleLoss]:
+    """What an attacker who knows a model climbs: the losses that its parts name.
+
+    A part names them as `adaptive_losses`, each by its name in `core.losses` or as a function
+    of logits and labels, one value for each sample.
+
+    Raises:
+        InputError: If it names what is no loss.
+    """
+    found: dict[str, SampleLoss] = {}
+    for part in model.modules() if isinstance(model, nn.Module) else ():
+        named: Any = getattr(part, "adaptive_losses", ())
+        for loss in named:
+            if not callable(loss) and loss not in LOSSES:
+                raise InputError(
+                    f"{type(part).__name__} names adaptive loss {loss!r}: expected a function "
+                    f"or one of {', '.join(LOSSES)}"
+                )
+            function: Any = loss if callable(loss) else LOSSES[loss]
+            found[getattr(function, "__name__", repr(function))] = function
+    return found
 
 
 def adaptive_attacks(within: Ball, steps: int = 50) -> dict[str, tuple[Attack, SampleLoss]]:
@@ -63,6 +87,7 @@ def correction_table(
     seed: int = 0,
     batch_size: int = 128,
     device: str = "cpu",
+    precision: Precision = "exact",
     progress: Callable[[int, int], None] | None = None,
 ) -> CorrectionTable:
     """Judge a fitted corrector; the clean columns are those of the largest record.
@@ -78,6 +103,7 @@ def correction_table(
         seed: Seed of their random starts.
         batch_size: Images at once.
         device: A torch device.
+        precision: "exact", or "fast" to lead the attacks by bfloat16; see `run_attack`.
         progress: Called with samples done and all of them, over all adaptive attacks.
 
     Raises:
@@ -97,6 +123,7 @@ def correction_table(
             seed=seed,
             batch_size=batch_size,
             device=device,
+            precision=precision,
             progress=_part(progress, len(survived), len(attacks)),
         ).robust
     largest = max(records.values(), key=len)

@@ -212,10 +212,10 @@ def _columns(network: nn.Module, tests: Split, seed: int) -> dict[str, Tensor]:
             seed=seed,
             batch_size=BATCH,
         )
-        for name, entry in plan(EPS, "linf").items()
+        for name, entry in plan(EPS, "linf", model=network).items()
     }
     clean = {"clean": records["pgd"].correct}
-    under = {name: record.robust for name, record in records.items()}
+    under = {name: records[name].robust for name in plan(EPS, "linf")}
     return clean | under | {"worst case": worst_case(records)}
 
 

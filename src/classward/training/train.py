@@ -91,7 +91,9 @@ def train(
     fabric = _fabric(device, precision)
     with global_random(seed, fabric.device):
         defense = deepcopy(defense)
-        step = Step(_network(model, defense, data, seed), defense)
+        network = _network(model, defense, data, seed)
+        network.adaptive_losses = defense.adaptive_losses
+        step = Step(network, defense)
         asked = asdict(recipe) | {"seed": seed, "device": device, "precision": precision}
         asked |= {"model": model if isinstance(model, str) else "network"}
         held_out, kept = _hold_out(data, recipe.validation, seed)
