@@ -30,6 +30,7 @@ fmt: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/audit_cost.py
+	$(BIN)/python benchmarks/attacks.py
 
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints-cpu.txt --group docs

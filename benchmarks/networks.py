@@ -1,0 +1,80 @@
+"""The networks attacks are timed on: published ones where they are at hand, else digits."""
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from classward.attacks.pgd import PGD
+from classward.core.balls import Linf
+from classward.core.types import Images, Labels
+from classward.data.load import load_data
+from classward.data.split import Split
+from classward.defenses.adversarial_training import AdversarialTraining
+from classward.defenses.standard import Standard
+from classward.models.load import load_model
+from classward.models.normalize import Normalize
+from classward.training.schedule import Recipe
+from classward.training.train import train
+
+Subject = tuple[str, nn.Module, Images, Labels, float]  # name, network, images, labels, eps
+
+
+def subjects(samples: int) -> dict[str, Subject]:
+    """Networks, natural and robust, with images of the test split and a radius.
+
+    With real data in the folder that CLASSWARD_DATA names: ResNet-20 at 1/255, of which a fifth
+    stands; a small robust network on MNIST at 0.3, of which three quarters stand; and one on
+    CIFAR-10 at 4/255, of which a third stands. Else two small networks, trained here on the
+    embedded digits.
+    """
+    root = os.environ.get("CLASSWARD_DATA")
+    if root is None:
+        return _digits(samples)
+    weights = Path(root, "models")
+    data = load_data("cifar10", samples=f"first:{samples}", root=root)
+    natural = load_model("resnet20", weights=weights / "cifar10_resnet20_std.safetensors")
+    digits = load_data("mnist", samples=f"first:{samples}", root=root)
+    robust = _sequential(load_file(weights / "mnist_cnn_a_adv.safetensors"))
+    tensors = load_file(weights / "cifar10_cnn_a_adv.safetensors")
+    normalize = Normalize([0.485, 0.456, 0.406], [0.225] * 3)
+    middling = nn.Sequential(normalize, _sequential(tensors)).eval()
+    return {
+        "natural": ("ResNet-20, CIFAR-10", natural, *_rows(data), 1 / 255),
+        "robust": ("small robust CNN, MNIST", robust, *_rows(digits), 0.3),
+        "middling": ("small robust CNN, CIFAR-10", middling, *_rows(data), 4 / 255),
+    }
+
+
+def _rows(data: Split) -> tuple[Images, Labels]:
+    return data.batch(torch.arange(len(data))), data.labels
+
+
+def _sequential(tensors: dict[str, Tensor]) -> nn.Module:
+    """Two convolutions and two linear layers, as the published weights name them."""
+    layers = [
+        nn.Conv2d(tensors["0.weight"].shape[1], 16, 4, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 4, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(tensors["5.weight"].shape[1], 100),
+        nn.ReLU(),
+        nn.Linear(100, 10),
+    ]
+    network = nn.Sequential(*layers)
+    network.load_state_dict(tensors)
+    return network.eval()
+
+
+def _digits(samples: int) -> dict[str, Subject]:
+    data = load_data("digits", split="train")
+    images, labels = _rows(load_data("digits", split="test", samples=f"first:{samples}"))
+    attack = PGD(ball=Linf(0.1), step_size=0.025, steps=10)
+    found: dict[str, Subject] = {}
+    for kind, defense in (("natural", Standard()), ("robust", AdversarialTraining())):
+        run = train(defense, "small_cnn", data, attack=attack, recipe=Recipe(epochs=10))
+        found[kind] = (f"small {kind} CNN, digits", run.best, images, labels, 0.1)
+    return found
