@@ -18,7 +18,7 @@ def test_audit_prints_writes_and_renders(cli, tmp_path):
     table = json.loads(said.out)
     assert table["samples"] == 100 and table["verdict"] == "sound"
     assert 0 < table["robust_accuracy"] < table["clean_accuracy"]
-    assert "at most 62400 images forward" in said.err
+    assert "at most 67760 images forward" in said.err
     page = (tmp_path / "run" / "report.html").read_text()
     assert "<html" in page and "Content-Security-Policy" in page
     assert json.loads((tmp_path / "run" / "result.json").read_text())["kind"] == "audit"

@@ -8,7 +8,8 @@ from torch import nn
 
 from classward.core.balls import Linf
 from classward.data.load import load_data
-from classward.evaluation.standing import survivors
+from classward.evaluation.plan import passes_of
+from classward.evaluation.standing import MOST, survivors
 from classward.evaluation.standing_checks import CHECKS, checks_on
 
 
@@ -77,9 +78,49 @@ def test_what_only_works_without_the_gradient_or_past_it_shows_a_mask():
 
 
 def test_a_surrogate_shows_what_masked_gradients_hide():
-    found = standing(Masked(), eps=0.3, surrogates=[ridge()])
-    assert not CHECKS["transfer"](found).passed
-    assert CHECKS["transfer"](standing(Masked(), eps=0.3)).passed, "none was given"
+    check = CHECKS["transfer"](standing(Masked(), eps=0.3, surrogates=[ridge()]))
+    assert not check.passed
+    assert "1 other network(s)" in check.evidence
+
+
+def test_where_no_surrogate_is_given_the_model_teaches_one():
+    masked, sound = (CHECKS["transfer"](standing(m, eps=0.1)) for m in (Masked(), ridge()))
+    assert not masked.passed
+    assert "a network taught by the model (agreement 1" in masked.evidence
+    assert sound.passed, sound.evidence
+
+
+class Scrambled(nn.Module):
+    """Answers of which no network can learn more than the label."""
+
+    def forward(self, images):
+        answers = (images.flatten(1).double().sum(dim=1) * 1e6).long() % 10
+        return 5 * nn.functional.one_hot(answers, 10).float()
+
+
+def test_a_surrogate_that_learned_nothing_is_not_asked():
+    check = CHECKS["transfer"](standing(Scrambled(), eps=0.1))
+    assert check.passed
+    assert "of no use" in check.evidence
+
+
+def test_what_the_checks_ask_is_counted_and_no_more_than_was_said():
+    spent, asked = [], 0
+
+    def network(images):
+        nonlocal asked
+        asked += len(images)
+        return model(images)
+
+    model = ridge()
+    checks_on(standing(network, eps=1e-4, spent=spent))  # next to nothing falls
+    forward, backward = (sum(getattr(p, way) for p in spent) for way in ("forward", "backward"))
+    surrogate = 20 * MOST  # its own steps, which no model sees
+    probes = 8 * len(spent)
+    assert forward - surrogate <= asked <= forward - surrogate + probes
+    said = passes_of({}, len(DATA))
+    assert 0.7 * said.forward < forward <= said.forward
+    assert 0.7 * said.backward < backward <= said.backward
 
 
 def test_what_would_lower_the_number_by_little_is_forgiven():

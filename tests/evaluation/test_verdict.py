@@ -130,3 +130,17 @@ def test_chance(right, passed):
 def test_the_expected_clean_accuracy(expected, passed):
     said = checks_of.clean_accuracy_is_expected(record(right_before=50), expected)
     assert (said.passed, said.otherwise) == (passed, "suspect")
+
+
+@pytest.mark.parametrize(
+    ("left_out", "passed", "said"),
+    [
+        ([], True, "Every attack of the budget ran, or found nothing standing."),
+        (["curve"], True, "the time limit left out the curve: resume"),
+        (["nes", "curve"], False, "left out nes, curve: resume to lower the number"),
+    ],
+)
+def test_what_the_time_limit_left_out_is_said(left_out, passed, said):
+    made = checks_of.every_attack_ran(left_out)
+    assert made.passed == passed
+    assert said in made.evidence

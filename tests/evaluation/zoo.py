@@ -1,15 +1,38 @@
 """Broken defenses: each makes a network look more robust to a careless evaluation than it is.
 
-Each takes a network and a strength in [0, 1], from barely to badly broken.
+Each takes a network and a strength within its `RANGE`, from barely to badly broken, in the unit
+that its docstring names; one without a range has no strength. The strengths of the tests were
+drawn after the thresholds of the checks had been fixed, and no threshold was moved for one.
 """
+
+import math
+import random
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+SEED = 20261121  # of the strengths
+DRAWS = 3
+
+
+def strengths(broken):
+    """Three strengths, log-uniform within the range of the class; one if it has no range."""
+    drawn = random.Random(f"{SEED} {broken.__name__}")
+    low, high = map(math.log, broken.RANGE)
+    draws = [round(math.exp(drawn.uniform(low, high)), 9) for _ in range(DRAWS)]
+    return draws if low < high else draws[:1]
+
+
+def middle(broken):
+    """The strength in the middle of the range, on a logarithmic scale."""
+    return math.sqrt(math.prod(broken.RANGE))
+
 
 class Wrapped(nn.Module):
-    def __init__(self, network, strength=0.5):
+    RANGE = (1.0, 1.0)
+
+    def __init__(self, network, strength):
         super().__init__()
         self.network, self.strength = network, strength
 
@@ -24,32 +47,45 @@ class Wrapped(nn.Module):
 
 
 class Noise(Wrapped):
+    """Gaussian noise; strength is its deviation, in pixel units."""
+
+    RANGE = (0.02, 0.1)
+
     def before(self, images):
-        return images + (0.02 + 0.08 * self.strength) * torch.randn_like(images)
+        return images + self.strength * torch.randn_like(images)
 
 
-class TinyNoise(Wrapped):
-    def before(self, images):
-        return images + 10 ** (-6 + 2 * self.strength) * torch.randn_like(images)
+class TinyNoise(Noise):
+    """Noise that is next to nothing."""
+
+    RANGE = (1e-6, 1e-4)
 
 
 class Dropout(Wrapped):
+    """Pixels set to 0; strength is their share."""
+
+    RANGE = (0.05, 0.25)
+
     def before(self, images):
-        return F.dropout(images, 0.05 + 0.2 * self.strength, training=True)
+        return F.dropout(images, self.strength, training=True)
 
 
 class RandomPad(Wrapped):
-    """The image moved by a random number of pixels."""
+    """The image moved by a random number of pixels; strength is the most, rounded."""
+
+    RANGE = (1.0, 3.0)
 
     def before(self, images):
         size = images.shape[-1]
-        most = 1 + round(self.strength)
+        most = round(self.strength)
         down, right = (int(torch.randint(0, most + 1, ())) for _ in range(2))
         return F.pad(images, (right, most - right, down, most - down))[..., :size, :size]
 
 
 class Jpeg(Wrapped):
-    """Rounded coefficients of a cosine transform of blocks of 4 x 4."""
+    """Rounded coefficients of a cosine transform of blocks of 4 x 4; strength is the step."""
+
+    RANGE = (0.1, 0.4)
 
     def before(self, images):
         n, c, h, w = images.shape
@@ -57,22 +93,27 @@ class Jpeg(Wrapped):
         basis = torch.cos(torch.pi / 4 * (at[None] + 0.5) * at[:, None]) * (0.5**0.5)
         basis[0] *= 0.5**0.5
         blocks = images.view(n, c, h // 4, 4, w // 4, 4).transpose(3, 4)
-        step = 0.1 + 0.3 * self.strength
-        rounded = (basis @ blocks @ basis.T / step).round() * step
+        rounded = (basis @ blocks @ basis.T / self.strength).round() * self.strength
         return (basis.T @ rounded @ basis).transpose(3, 4).reshape(n, c, h, w).clamp(0, 1)
 
 
 class Rounding(Wrapped):
+    """Few levels of grey; strength is their distance."""
+
+    RANGE = (1 / 15, 1 / 4)
+
     def before(self, images):
-        levels = round(15 - 11 * self.strength)
+        levels = round(1 / self.strength)
         return (images * levels).round() / levels
 
 
 class Thermometer(Wrapped):
-    """The number of thresholds below each pixel, as a sum of steps."""
+    """The number of thresholds below each pixel, as steps; strength is their distance."""
+
+    RANGE = (1 / 16, 1 / 6)
 
     def before(self, images):
-        thresholds = torch.linspace(0, 1, round(16 - 10 * self.strength) + 1)[1:]
+        thresholds = torch.linspace(0, 1, round(1 / self.strength) + 1)[1:]
         return sum((images >= t).float() for t in thresholds) / len(thresholds)
 
 
@@ -88,48 +129,67 @@ class Kill(torch.autograd.Function):
 
 
 class GradientKill(Wrapped):
+    """No gradient at all."""
+
     def before(self, images):
         return Kill.apply(images, 0.0)
 
 
 class GradientNoise(Wrapped):
-    """The sign of the gradient turned round."""
+    """The sign of the gradient turned round; strength is its factor."""
+
+    RANGE = (1e-3, 1e3)
 
     def before(self, images):
-        return Kill.apply(images, -1.0 - self.strength)
+        return Kill.apply(images, -self.strength)
 
 
 class NanGradient(Wrapped):
+    """A gradient that is not a number."""
+
     def before(self, images):
         return Kill.apply(images, float("nan"))
 
 
 class NanLogits(Wrapped):
+    """Logits that are not numbers; strength is the share of images with such."""
+
+    RANGE = (1 / 8, 1 / 2)
+
     def after(self, logits):
-        bad = torch.arange(len(logits)) % round(8 - 6 * self.strength) == 0
+        bad = torch.arange(len(logits)) % round(1 / self.strength) == 0
         return logits.masked_fill(bad[:, None], float("nan"))
 
 
 class Loud(Wrapped):
+    """Logits so large that cross-entropy vanishes; strength is their factor."""
+
+    RANGE = (1e3, 1e5)
+
     def after(self, logits):
-        return logits * 10 ** (3 + 2 * self.strength)
+        return logits * self.strength
 
 
 class Softmax(Wrapped):
+    """Probabilities in place of logits."""
+
     def after(self, logits):
-        return logits.softmax(dim=1)
+        return (logits * self.strength).softmax(dim=1)
 
 
-class LoudSoftmax(Wrapped):
-    def after(self, logits):
-        return (logits * 1e4).softmax(dim=1)
+class LoudSoftmax(Softmax):
+    """Probabilities of 0 and 1; strength is the factor of the logits."""
+
+    RANGE = (1e3, 1e5)
 
 
 class OneHot(Wrapped):
+    """The class alone; strength is its logit."""
+
+    RANGE = (1.5, 10.0)
+
     def after(self, logits):
-        return F.one_hot(logits.argmax(dim=1), logits.shape[1]).float() * (
-            1 + 9 * self.strength
-        )
+        return F.one_hot(logits.argmax(dim=1), logits.shape[1]).float() * self.strength
 
 
 class Detach(Wrapped):
@@ -140,30 +200,34 @@ class Detach(Wrapped):
 
 
 class Purify(Wrapped):
-    """Each image moved to where the network is surer of its own answer."""
+    """Each image moved to where the network is surer of its own answer; strength: how far."""
+
+    RANGE = (0.02, 0.1)
 
     def before(self, images):
         moved = images.detach()
-        for _ in range(1 + round(2 * self.strength)):
+        for _ in range(2):
             with torch.enable_grad():
                 moved = moved.requires_grad_()
                 logits = self.network(moved)
                 loss = F.cross_entropy(logits, logits.argmax(dim=1))
                 (gradient,) = torch.autograd.grad(loss, moved)
-            moved = (moved - 0.05 * gradient.sign()).clamp(0, 1).detach()
+            moved = (moved - self.strength / 2 * gradient.sign()).clamp(0, 1).detach()
         return moved + 0 * images
 
 
 class KWta(Wrapped):
-    """Only the largest features are let through, which changes from pixel to pixel."""
+    """Only the largest features are let through; strength is the share of those."""
 
-    def __init__(self, network, strength=0.5):
+    RANGE = (0.05, 0.2)
+
+    def __init__(self, network, strength):
         super().__init__(network, strength)
-        keep = 0.2 - 0.15 * strength
 
         def largest(layer, given, out):
             flat = out.flatten(1)
-            least = flat.topk(max(1, round(keep * flat.shape[1])), dim=1).values[:, -1:]
+            kept = max(1, round(strength * flat.shape[1]))
+            least = flat.topk(kept, dim=1).values[:, -1:]
             return (flat * (flat >= least)).view_as(out)
 
         for part in network.modules():
@@ -172,16 +236,22 @@ class KWta(Wrapped):
 
 
 class DoubleNormalisation(Wrapped):
+    """Images normalised once too often; strength is the deviation they are divided by."""
+
+    RANGE = (0.15, 0.3)
+
     def before(self, images):
-        return (images - 0.5) / (0.3 - 0.15 * self.strength)
+        return (images - 0.5) / self.strength
 
 
 class TrainMode(Wrapped):
-    """Dropout and batch statistics that depend on the mode, handed over in train mode."""
+    """Dropout of pixels, handed over in train mode; strength is their share."""
 
-    def __init__(self, network, strength=0.5):
+    RANGE = (0.1, 0.4)
+
+    def __init__(self, network, strength):
         super().__init__(network, strength)
-        self.drop = nn.Dropout(0.1 + 0.3 * strength)
+        self.drop = nn.Dropout(strength)
         self.train()
 
     def before(self, images):

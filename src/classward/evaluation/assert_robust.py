@@ -69,7 +69,7 @@ def assert_robust(
     with ExitStack() as kept:
         earlier = None
         if baseline is not None:
-            asked = {"eps": eps, "norm": norm, "attacks": plan(eps, norm)}
+            asked = {"eps": eps, "norm": norm, "attacks": plan(eps, norm, model=model)}
             earlier = read_baseline(baseline, data, out=out, **asked)
             out = out or kept.enter_context(tempfile.TemporaryDirectory())
         audited = audit(

@@ -1,7 +1,7 @@
 """The main job: attack a classifier, analyse which class falls to which, judge the number."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -14,17 +14,22 @@ from classward.evaluation.audited import audited, worst_case
 from classward.evaluation.budget_curve import budget_curve
 from classward.evaluation.checking import Asked, checks_of_audit
 from classward.evaluation.examples import pair_examples
-from classward.evaluation.judge import Judge, Model, judging
-from classward.evaluation.plan import HEADLINE, Budget, plan
+from classward.evaluation.judge import Judge, Model, model_digest
+from classward.evaluation.plan import HEADLINE, Budget, has_curve, plan
 from classward.evaluation.random_model import is_random, steady
+from classward.evaluation.request import Precision, versions
 from classward.evaluation.run_attack import run_attack
+from classward.evaluation.watched import counted
 from classward.models.class_weights import class_weights
 from classward.records.audit_result import Audit
 from classward.records.curve_result import Curve
 from classward.records.examples import write_examples
+from classward.records.manifest import check_resumable
 from classward.records.record import Record
-from classward.records.run_folder import RunFolder
+from classward.records.result import Passes
+from classward.records.run_folder import RunFolder, check_free
 from classward.records.saved import dump
+from classward.records.shards import summed
 
 Progress = Callable[[str, int, int], None]  # attack, samples done, samples in all
 
@@ -43,6 +48,7 @@ def audit(
     seed: int = 0,
     batch_size: int = 128,
     device: str = "cpu",
+    precision: Precision = "exact",
     model_name: str | None = None,
     out: str | Path | None = None,
     resume: bool = False,
@@ -58,7 +64,8 @@ def audit(
         norm: Norm of the ball.
         budget: "quick": FGSM and PGD; "standard": and those of AutoAttack on what stands;
             "full": and black-box attacks of 2,000 queries, PGD with restarts, and the curve.
-        time_limit: Seconds after which no further attack begins; the result then says so.
+        time_limit: Seconds after which no further attack begins, nor the curve; the result then
+            says so. The checks run all the same: they are what makes the number believed.
         expect_clean: Clean accuracy the model is known to have, in [0, 1].
         surrogates: Other networks for the same classes; adversarial images of theirs must not
             turn what this model's own gradients leave.
@@ -66,6 +73,8 @@ def audit(
         seed: Seed of the run.
         batch_size: Images at once.
         device: A torch device.
+        precision: "fast" leads the attacks by bfloat16 where the hardware gains by it; see
+            `run_attack`. The checks are in float32 with either.
         model_name: How to name the model in the report.
         out: Folder for records, `result.json` and examples; nothing is written by default.
         resume: Go on with the run in `out`.
@@ -81,27 +90,53 @@ def audit(
             f"expect_clean {expect_clean} is no share: expected 0 to 1, like 0.917"
         )
     started = time.monotonic()
-    data = data.select(data.ids.argsort())
-    with judging(model, device):
-        judge = Judge(model, data, device)  # refuses what does not fit before a file is made
+    data, planned = data.select(data.ids.argsort()), plan(eps, norm, budget, model=model)
+    settings = audit_settings(
+        data,
+        model_name or type(model).__name__,
+        eps=eps,
+        norm=norm,
+        budget=budget,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        precision=precision,
+    )
+    settings["attacks"] = {key: str(entry) for key, entry in planned.items()}
+    settings["weights"] = model_digest(model)
+    if out is not None:  # before the model is asked anything
+        check_free(Path(out), resume, overwrite)
+        if resume:
+            check_resumable(out, "audit", settings)
+    spent: list[Passes] = []
+    with counted(model, device, spent) as watched:
+        judge = Judge(watched, data, device)  # refuses what does not fit before a file is made
+        random = is_random(watched, data, batch_size=batch_size, device=device)
         weights, reason = class_weights(model, judge.probe)
-    random = is_random(model, data, batch_size=batch_size, device=device)
     asked = Asked(
         given=model,
         model=steady(model, seed) if random else model,
         random=random,
         data=data,
         ball=make_ball(norm, eps),
-        planned=plan(eps, norm, budget),
+        planned=planned,
         expect_clean=expect_clean,
         surrogates=surrogates,
         seed=seed,
+        precision=precision,
         run={"batch_size": batch_size, "device": device},
+        spent=spent,
     )
-    settings = _settings(asked, model_name or type(model).__name__, budget)
+
+    def late() -> bool:
+        return time_limit is not None and time.monotonic() - started > time_limit
+
     with _folder(out, settings, resume, overwrite) as folder:
-        records = _attacked(asked, time_limit, folder=folder, progress=progress, resume=resume)
-        checks = checks_of_audit(asked, records)
+        records = _attacked(asked, late, folder=folder, progress=progress, resume=resume)
+        wanted = has_curve(eps, budget)
+        curve = _curve(asked, progress) if wanted and not late() else None
+        left_out = _missing(asked, records) + ["curve"] * (wanted and curve is None)
+        checks = checks_of_audit(asked, records, left_out)
         analysis = analyze(
             records[HEADLINE],
             weights=weights,
@@ -109,53 +144,83 @@ def audit(
             tolerance=tolerance,
             seed=seed,
         )
-        late = time_limit is not None and time.monotonic() - started > time_limit
-        wanted = budget == "full" and eps > 0 and not late
-        curve = _curve(asked, progress) if wanted else None
-        result = audited(records, asked.planned, checks, analysis, settings, curve)
+        result = audited(
+            records,
+            asked.planned,
+            analysis,
+            settings,
+            checks=checks,
+            check_passes=summed(Passes, spent),
+            curve=curve,
+            left_out=left_out,
+        )
         if folder is not None:
-            head, pairs = asked.planned[HEADLINE], analysis.maximum_symmetry_pairs
-            examples = pair_examples(
-                asked.model,
-                data,
-                records[HEADLINE],
-                head.attack,
-                head.loss,
-                pairs,
-                device=device,
-            )
-            write_examples(folder, examples)
-            folder.write("result.json", dump(result).encode())
+            _write(folder, asked, records[HEADLINE], result)
     return result
 
 
-def _settings(asked: Asked, model_name: str, budget: Budget) -> dict[str, Any]:
+def audit_settings(
+    data: Split,
+    model_name: str,
+    *,
+    eps: float,
+    norm: str,
+    budget: Budget,
+    seed: int,
+    batch_size: int,
+    device: str,
+    precision: Precision,
+) -> dict[str, Any]:
+    """What is known of an audit before its model is; a resumed one must agree with it."""
     return {
         "model": model_name,
-        "data": asked.data.name,
-        "data_digest": asked.data.digest(),
-        "samples": len(asked.data),
-        "eps": asked.ball.eps,
-        "norm": asked.ball.norm,
+        "data": data.name,
+        "data_digest": data.select(data.ids.argsort()).digest(),
+        "samples": len(data),
+        "eps": make_ball(norm, eps).eps,
+        "norm": norm,
         "budget": budget,
-        "seed": asked.seed,
-        "attacks": {key: str(entry) for key, entry in asked.planned.items()},
+        "mode": precision,
+        "seed": seed,
+        "batch_size": batch_size,
+        "device": device,
+        "versions": versions(),
     }
+
+
+def _missing(asked: Asked, records: Mapping[str, Record]) -> list[str]:
+    """Attacks that did not run although something stood."""
+    stands = bool(worst_case(records).any())
+    return [name for name in asked.planned if stands and name not in records]
+
+
+def _write(folder: RunFolder, asked: Asked, record: Record, result: Audit) -> None:
+    head = asked.planned[HEADLINE]
+    examples = pair_examples(
+        asked.model,
+        asked.data,
+        record,
+        head.attack,
+        head.loss,
+        result.maximum_symmetry_pairs,
+        device=asked.run["device"],
+    )
+    write_examples(folder, examples)
+    folder.write("result.json", dump(result).encode())
 
 
 def _attacked(
     asked: Asked,
-    time_limit: float | None,
+    late: Callable[[], bool],
     *,
     folder: RunFolder | None,
     progress: Progress | None,
     resume: bool,
 ) -> dict[str, Record]:
     """The record of each attack; those for survivors alone see what still stands."""
-    started, records = time.monotonic(), {}
+    records: dict[str, Record] = {}
     for key, entry in asked.planned.items():
-        late = time_limit is not None and time.monotonic() - started > time_limit
-        if late and entry.survivors:
+        if entry.survivors and late():
             break
         where = worst_case(records).nonzero().flatten() if entry.survivors else None
         if where is not None and len(where) == 0:
@@ -168,6 +233,7 @@ def _attacked(
             until=entry.until,
             restarts=entry.restarts,
             seed=asked.seed,
+            precision=asked.precision,
             out=None if folder is None else folder.path / key,
             resume=resume,
             progress=None if progress is None else _named(progress, key),
@@ -183,6 +249,7 @@ def _curve(asked: Asked, progress: Progress | None) -> Curve:
         eps=asked.ball.eps,
         norm=asked.ball.norm,
         seed=asked.seed,
+        precision=asked.precision,
         progress=None if progress is None else _named(progress, "curve"),
         **asked.run,
     )

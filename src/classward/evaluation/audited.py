@@ -16,6 +16,7 @@ from classward.records.audit_result import Audit, Check, ClassAccuracy, RatioAnd
 from classward.records.curve_result import Curve
 from classward.records.record import Record
 from classward.records.result import Matrix, Passes
+from classward.records.shards import summed
 
 
 def worst_case(records: Mapping[str, Record]) -> Bool[Tensor, " n"]:
@@ -36,16 +37,21 @@ def worst_case(records: Mapping[str, Record]) -> Bool[Tensor, " n"]:
 def audited(
     records: Mapping[str, Record],
     planned: Mapping[str, Planned],
-    checks: list[Check],
     analysis: Analysis,
     settings: Mapping[str, Any],
-    curve: Curve | None = None,
+    *,
+    checks: list[Check],
+    check_passes: Passes,
+    curve: Curve | None,
+    left_out: list[str],
 ) -> Audit:
     """The result of an audit, from its records and what was checked of them."""
     head, robust = records[HEADLINE], worst_case(records)
     final = {key: record for key, record in records.items() if planned[key].until is None}
     count, total = int(robust.sum()), len(robust)
     shares = {key: int(record.robust.sum()) / total for key, record in records.items()}
+    passes = [record.passes for record in records.values()]
+    passes += [check_passes] if curve is None else [check_passes, curve.passes]
     return Audit(
         clean_accuracy=head.clean_accuracy,
         robust_accuracy=count / total,
@@ -62,11 +68,8 @@ def audited(
         tolerance=analysis.tolerance,
         verdict=checks_of.verdict(checks),
         checks=checks,
-        mode="exact",
-        passes=Passes(
-            forward=sum(record.passes.forward for record in records.values()),
-            backward=sum(record.passes.backward for record in records.values()),
-        ),
+        mode=settings["mode"],
+        passes=summed(Passes, passes),
         seconds=sum(record.seconds for record in records.values()),
         attack_matrices={
             key: _matrix(record) for key, record in final.items() if key != HEADLINE
@@ -82,6 +85,8 @@ def audited(
         undecided=sorted({i for record in records.values() for i in record.undecided}),
         versions=versions(),
         curve=curve,
+        check_passes=check_passes,
+        left_out=left_out,
     )
 
 

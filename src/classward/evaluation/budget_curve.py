@@ -20,6 +20,7 @@ from classward.core.balls import ball as make_ball
 from classward.core.losses import margin
 from classward.data.split import Split
 from classward.evaluation.judge import Model
+from classward.evaluation.request import Precision
 from classward.evaluation.run_attack import run_attack
 from classward.records.curve_result import Curve, Interval
 from classward.records.result import Matrix, Passes
@@ -37,6 +38,7 @@ def budget_curve(
     seed: int = 0,
     batch_size: int = 128,
     device: str = "cpu",
+    precision: Precision = "exact",
     progress: Callable[[int, int], None] | None = None,
 ) -> Curve:
     """Robust accuracy at 0 to 2 `eps`, under PGD-20 on the margin.
@@ -49,6 +51,7 @@ def budget_curve(
         seed: Seed of the random starts.
         batch_size: Images at once.
         device: A torch device.
+        precision: "exact", or "fast" to lead the attacks by bfloat16; see `run_attack`.
         progress: Called after each radius with radii done and radii in all.
 
     Raises:
@@ -70,6 +73,7 @@ def budget_curve(
                 seed=seed,
                 batch_size=batch_size,
                 device=device,
+                precision=precision,
             )
             standing = standing[record.robust]
             passes.append(record.passes)

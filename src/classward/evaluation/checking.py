@@ -1,7 +1,7 @@
 """All checks of an audit, run on its records and, where these say too little, on the model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from classward.core.balls import Ball
@@ -10,14 +10,17 @@ from classward.data.split import Split
 from classward.evaluation import verdict as checks_of
 from classward.evaluation.audited import worst_case
 from classward.evaluation.blind import blind_share
-from classward.evaluation.judge import Judge, Model, judging
+from classward.evaluation.judge import Judge, Model
 from classward.evaluation.plain_forward import gradients_inside
 from classward.evaluation.plan import GRADIENTS, HEADLINE, Planned
 from classward.evaluation.random_model import randomness
+from classward.evaluation.request import Precision
 from classward.evaluation.standing import survivors
 from classward.evaluation.standing_checks import checks_on
+from classward.evaluation.watched import counted
 from classward.records.audit_result import Check
 from classward.records.record import Record
+from classward.records.result import Passes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,9 @@ class Asked:
         expect_clean: Clean accuracy it is known to have.
         surrogates: Other networks, to attack it through.
         seed: Seed of the run.
+        precision: What leads the attacks.
         run: Batch size and device.
+        spent: What probes and checks asked; grows with each.
     """
 
     given: Model
@@ -46,11 +51,21 @@ class Asked:
     expect_clean: float | None
     surrogates: Sequence[Model]
     seed: int
+    precision: Precision
     run: dict[str, Any]
+    spent: list[Passes] = field(default_factory=list)
 
 
-def checks_of_audit(asked: Asked, records: Mapping[str, Record]) -> list[Check]:
-    """Every check, the cheapest first."""
+def checks_of_audit(
+    asked: Asked, records: Mapping[str, Record], left_out: Sequence[str]
+) -> list[Check]:
+    """Every check, the cheapest first.
+
+    Args:
+        asked: What the audit was asked.
+        records: What its attacks found.
+        left_out: What it had no time for.
+    """
     robust = worst_case(records)
     standing = survivors(
         asked.model,
@@ -60,11 +75,12 @@ def checks_of_audit(asked: Asked, records: Mapping[str, Record]) -> list[Check]:
         seed=asked.seed,
         random=asked.random,
         surrogates=asked.surrogates,
+        spent=asked.spent,
         **asked.run,
     )
     return [
         *_of_records(asked, records),
-        checks_of.every_attack_ran(asked.planned if robust.any() else (), records),
+        checks_of.every_attack_ran(left_out),
         *_of_model(asked, records),
         *checks_on(standing),
     ]
@@ -91,14 +107,18 @@ def _of_records(asked: Asked, records: Mapping[str, Record]) -> list[Check]:
 
 def _of_model(asked: Asked, records: Mapping[str, Record]) -> list[Check]:
     device = asked.run["device"]
-    with judging(asked.given, device):
-        probe = Judge(asked.given, asked.data, device).probe
-        inside = gradients_inside(asked.given, probe)
-    head = asked.planned[HEADLINE]
+    with counted(asked.given, device, asked.spent) as given:
+        probe = Judge(given, asked.data, device).probe
+        inside = gradients_inside(given, probe)
+        repeatable = (
+            randomness(
+                given, asked.data, asked.planned[HEADLINE], seed=asked.seed, device=device
+            )
+            if asked.random
+            else checks_of.outputs_are_repeatable(records)
+        )
     return [
-        randomness(asked.given, asked.data, head, seed=asked.seed, device=device)
-        if asked.random
-        else checks_of.outputs_are_repeatable(records),
+        repeatable,
         checks_of.mode_is_eval(asked.given, probe),
         checks_of.forward_is_plain(inside),
     ]
@@ -109,4 +129,5 @@ def _blind(asked: Asked, key: str, record: Record) -> float | None:
     if not checks_of.many_zero_gradients(record):
         return None
     loss = asked.planned[key].loss or cross_entropy
-    return blind_share(asked.model, asked.data, loss, asked.ball, seed=asked.seed, **asked.run)
+    with counted(asked.model, asked.run["device"], asked.spent) as model:
+        return blind_share(model, asked.data, loss, asked.ball, seed=asked.seed, **asked.run)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from classward.attacks.fab import FAB
 from classward.attacks.fgsm import FGSM
 from classward.attacks.nes import NES
 from classward.attacks.pgd import PGD
@@ -14,14 +15,20 @@ from classward.core.balls import ball as make_ball
 from classward.core.errors import InputError
 from classward.core.losses import cross_entropy, margin
 from classward.core.types import Attack, SampleLoss
+from classward.evaluation.adaptive import adaptive_losses
+from classward.evaluation.budget_curve import FRACTIONS, STEPS
 from classward.evaluation.standing import MOST
 from classward.evaluation.suites import autoattack
+from classward.evaluation.surrogate import SAMPLES
 from classward.records.result import Passes
 
 Budget = Literal["quick", "standard", "full"]
 HEADLINE = "pgd"  # its matrix, symmetry and pairs are the headline ones
 GRADIENTS = {HEADLINE: False, "pgd_margin": True}  # whose zeros count: is the loss scale-free?
-CHECKS = Passes(forward=900, backward=500)  # of `standing_checks`, for each survivor
+CHECKS = Passes(forward=940, backward=490)  # of `standing_checks`, for each survivor
+PROBES = Passes(forward=15, backward=10)  # for each sample: is it random, is it blind
+TAUGHT = 5  # forward, for each sample that a network taught by the model learns from
+LOOKS = 2  # of the model itself, in each run: is it a success, and is that so at the end
 QUERIES = 2000  # of each black-box attack of the full budget
 
 
@@ -51,13 +58,22 @@ class Planned:
         return f"{self.attack}{loss}{early}{runs}{part}"
 
 
-def plan(eps: float, norm: str, budget: str = "quick") -> dict[str, Planned]:
+def plan(
+    eps: float, norm: str, budget: str = "quick", *, model: object = None
+) -> dict[str, Planned]:
     """The attacks of a budget.
 
     Quick is one step, and 20 steps on two losses; the headline attack starts at the clean
     image, so that its pairs do not depend on a seed. Standard adds the four attacks of
     AutoAttack with its settings, full PGD-100 with ten restarts and three black-box attacks;
-    these see only what still stands.
+    these see only what still stands. So does PGD on each further adaptive
+    loss of the model.
+
+    Args:
+        eps: Radius, in pixel units.
+        norm: Norm of the ball.
+        budget: Name of the budget.
+        model: Whose adaptive losses are climbed, too.
 
     Raises:
         InputError: If there is no such budget.
@@ -72,6 +88,11 @@ def plan(eps: float, norm: str, budget: str = "quick") -> dict[str, Planned]:
         "fgsm": Planned(attack=FGSM(ball=ball), loss=cross_entropy),
         HEADLINE: Planned(attack=headline, loss=cross_entropy),
         "pgd_margin": Planned(attack=pgd, loss=margin, until="first_success"),
+    }
+    attacks |= {
+        f"pgd_{name}": _on_survivors(pgd, loss=loss)
+        for name, loss in adaptive_losses(model).items()
+        if loss not in (cross_entropy, margin)
     }
     if budget != "quick" and eps:
         attacks |= {
@@ -97,22 +118,42 @@ def _on_survivors(attack: Attack, **more: Any) -> Planned:
     return Planned(attack=attack, until="first_success", survivors=True, **more)
 
 
-def passes_of(planned: Mapping[str, Planned], samples: int) -> Passes:
-    """Most images an audit sends through the network, checks included: its cost beforehand."""
+def has_curve(eps: float, budget: Budget) -> bool:
+    """Whether the curve of accuracy against the radius is part of the budget."""
+    return budget == "full" and eps > 0
+
+
+def passes_of(planned: Mapping[str, Planned], samples: int, *, curve: bool = False) -> Passes:
+    """Most images an audit sends through the network, checks included: its cost beforehand.
+
+    For a model that is not random: of one that is, every image is the mean of ten draws.
+
+    Args:
+        planned: The attacks.
+        samples: Number of samples; as if every one of them stood to the end.
+        curve: Whether the curve is drawn, too.
+    """
     checked = min(MOST, samples)
-    forward, backward = checked * CHECKS.forward, checked * CHECKS.backward
+    forward = samples * PROBES.forward + checked * CHECKS.forward
+    forward += TAUGHT * min(SAMPLES, samples)
+    backward = samples * PROBES.backward + checked * CHECKS.backward
     for entry in planned.values():
         asked, followed = _cost(entry.attack)
-        verdicts = 2 if entry.until is None else 3
-        forward += (entry.restarts * asked + verdicts) * samples
+        forward += (entry.restarts * (asked + LOOKS) + 1) * samples
         backward += entry.restarts * followed * samples
+    if curve:
+        radii = len(FRACTIONS)
+        forward += radii * (STEPS + LOOKS + 1) * samples
+        backward += radii * STEPS * samples
     return Passes(forward=forward, backward=backward)
 
 
 def _cost(attack: Attack) -> tuple[int, int]:
-    """Most forward and backward passes for one sample, confirmations included."""
+    """Most forward and backward passes for one sample, what decides apart."""
     if attack.access != "gradient":
-        return 2 * getattr(attack, "queries", 0), 0
-    steps = getattr(attack, "steps", 1) * getattr(attack, "target_classes", 1)
-    twice = 2 if hasattr(attack, "target_classes") else 1  # candidates are asked once more
-    return twice * steps, steps
+        return getattr(attack, "queries", 0), 0
+    rounds = getattr(attack, "target_classes", 1)
+    steps = rounds * getattr(attack, "steps", 1)
+    if isinstance(attack, FAB):  # looks twice where it has crossed
+        return 2 * steps + rounds + 1, 2 * steps
+    return steps + rounds + 1, steps

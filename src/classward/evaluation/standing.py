@@ -14,9 +14,11 @@ from classward.core.balls import Ball
 from classward.core.losses import margin
 from classward.core.types import Attack, Images, Labels
 from classward.data.split import Split
-from classward.evaluation.judge import Judge, Model, judging
+from classward.evaluation.judge import Judge, Model
 from classward.evaluation.run_attack import run_attack
-from classward.evaluation.watched import Watched
+from classward.evaluation.surrogate import Taught, teach
+from classward.evaluation.watched import Watched, counted
+from classward.records.result import Passes
 
 LITTLE = 0.02  # share of all samples: a number that is too high by less is not held false
 RESTARTS = 2  # of the stronger PGD
@@ -30,21 +32,25 @@ class Standing:
     Attributes:
         model: Images in [0, 1] to logits.
         data: The samples, at most `MOST`.
+        samples: All samples, those that fell included.
         of_all: Share of all samples that stand.
         ball: The ball they stood in.
         seed: Seed of the attacks.
         random: Whether the model is a mean over draws, other ones for every image.
         surrogates: Other networks, to attack this one through.
+        spent: What it was asked; grows with each check.
         run: Further arguments of `run_attack`.
     """
 
     model: Model
     data: Split
+    samples: Split
     of_all: float
     ball: Ball
     seed: int
     random: bool
     surrogates: Sequence[Model]
+    spent: list[Passes]
     run: dict[str, Any]
 
     @cached_property
@@ -61,15 +67,25 @@ class Standing:
             self.data,
             **{"seed": self.seed, "until": until} | self.run | more,
         )
+        self.spent.append(record.passes)
         return 1 - record.robust_accuracy
 
+    def taught(self) -> Taught:
+        """A small network that learned from all samples what the model says."""
+        with counted(self.model, self.device, self.spent) as model:
+            return teach(model, self.samples, self.ball, seed=self.seed, **self.run)
+
     @contextmanager
-    def judged(self) -> Iterator[tuple[Model, Images, Labels, Tensor]]:
+    def judged(self) -> Iterator[tuple[Watched, Images, Labels, Tensor]]:
         """The model in eval mode, with images, labels and ids of all of them."""
-        device = self.run.get("device", "cpu")
-        with judging(self.model, device):
-            judge = Judge(self.model, self.data, device)
-            yield (Watched(self.model), *judge.batch(torch.arange(len(self.data))))
+        with counted(self.model, self.device, self.spent) as model:
+            judge = Judge(model, self.data, self.device)
+            yield (model, *judge.batch(torch.arange(len(self.data))))
+
+    @property
+    def device(self) -> str:
+        """Where the model is asked."""
+        return self.run.get("device", "cpu")
 
     def pgd(self, steps: int = 20, radius: Ball | None = None) -> PGD:
         """PGD with steps of a quarter of the radius, here of another seed than the audit's."""
@@ -86,6 +102,7 @@ def survivors(
     seed: int,
     random: bool = False,
     surrogates: Sequence[Model] = (),
+    spent: list[Passes] | None = None,
     **run: Any,
 ) -> Standing | None:
     """At most `MOST` of the samples that stand, spread evenly; `None` where next to none do.
@@ -98,6 +115,7 @@ def survivors(
         seed: Seed of the audit.
         random: Whether the model is a mean over draws.
         surrogates: Other networks, to attack this one through.
+        spent: Where to add what the model is asked.
         run: Further arguments of `run_attack`.
     """
     standing = robust.nonzero().flatten()
@@ -108,10 +126,12 @@ def survivors(
     return Standing(
         model=model,
         data=data.select(standing[spread]),
+        samples=data,
         of_all=of_all,
         ball=ball,
         seed=seed + 1,
         random=random,
         surrogates=surrogates,
+        spent=[] if spent is None else spent,
         run=run,
     )

@@ -101,14 +101,23 @@ def identity_gradient(standing: Standing) -> Check:
 
 def transfer(standing: Standing) -> Check:
     """PGD on other networks, whose gradients nothing in this model can mask."""
-    if not standing.surrogates:
-        evidence = "No surrogate was given; Square stands in for one."
-        return Check(name="transfer", passed=True, evidence=evidence, otherwise="unsound")
+    surrogates = standing.surrogates
+    what = f"PGD on {len(surrogates)} other network(s)"
+    if not surrogates:
+        taught = standing.taught()
+        what = f"PGD on a network taught by the model (agreement {taught.agreement:.0%})"
+        if not taught.useful:
+            evidence = (
+                f"A network taught by the model agrees with it on {taught.agreement:.0%} of "
+                f"{taught.held} samples, its commonest answer on {taught.commonest:.0%}: of no "
+                "use, nothing was asked of it."
+            )
+            return Check(name="transfer", passed=True, evidence=evidence, otherwise="unsound")
+        surrogates = [taught.network]
     share = max(
         standing.turned(standing.pgd(), loss=margin, gradient_model=surrogate)
-        for surrogate in standing.surrogates
+        for surrogate in surrogates
     )
-    what = f"PGD on {len(standing.surrogates)} other network(s)"
     return _found("transfer", standing, share, what, standing.fallen + BLIND, "unsound")
 
 

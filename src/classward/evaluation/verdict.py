@@ -88,16 +88,13 @@ def gradients_are_not_zero(
 def outputs_are_repeatable(records: Mapping[str, Record]) -> Check:
     """Two passes over every batch give the same logits."""
     first, *others = records.values()
-    same = all(
-        torch.equal(first.clean_logits, other.clean_logits)
-        for other in others
-        if len(other) == len(first)  # batches of survivors are other ones, and may round so
-    )
+    whole = [other for other in others if len(other) == len(first)]  # other batches may round
+    same = all(torch.equal(first.clean_logits, other.clean_logits) for other in whole)
     return Check(
         name="deterministic",
         passed=same,
         evidence=(
-            f"{len(records)} passes over every clean image gave identical logits."
+            f"{len(whole) + 1} passes over every clean image gave identical logits."
             if same
             else "The same image gave different logits twice: the model is random, one draw "
             "says little. Average over draws before you believe the number."
@@ -154,19 +151,20 @@ def forward_is_plain(gradients: int) -> Check:
     )
 
 
-def every_attack_ran(planned: Collection[str], records: Mapping[str, Record]) -> Check:
-    """No attack was left out for want of time."""
-    missing = [name for name in planned if name not in records]
-    return Check(
-        name="complete",
-        passed=not missing,
-        evidence=(
-            "Every attack of the budget ran, or found nothing standing."
-            if not missing
-            else f"The time limit left out {', '.join(missing)}: resume to lower the number."
-        ),
-        otherwise="suspect",
-    )
+def every_attack_ran(left_out: Collection[str]) -> Check:
+    """No attack was left out for want of time.
+
+    Args:
+        left_out: Names of attacks and "curve"; without that the number is the same.
+    """
+    missing = [name for name in left_out if name != "curve"]
+    if missing:
+        evidence = f"The time limit left out {', '.join(left_out)}: resume to lower the number."
+    elif left_out:
+        evidence = "Every attack of the budget ran; the time limit left out the curve: resume."
+    else:
+        evidence = "Every attack of the budget ran, or found nothing standing."
+    return Check(name="complete", passed=not missing, evidence=evidence, otherwise="suspect")
 
 
 def attacks_kept_their_word(records: Mapping[str, Record], eps: float, norm: str) -> Check:

@@ -1,5 +1,6 @@
 """Result of `classward audit`."""
 
+from dataclasses import field
 from typing import Any, Literal
 
 from classward.records.analysis_result import Analysis
@@ -65,7 +66,9 @@ class Audit(Result):
         verdict: Whether the headline can be trusted.
         checks: What says so.
         mode: "exact" (float32) or "fast".
-        passes: Images that the attacks sent through the network; checks come on top.
+        passes: Images sent through the network by attacks, curve and checks; where
+            `check_passes` is `None`, by the attacks alone. Of a random model, an image sent
+            through the mean of its draws counts once.
         seconds: Wall time of the attacks.
         attack_matrices: The matrices of the other attacks.
         attack_options: Attack name -> its options.
@@ -79,6 +82,9 @@ class Audit(Result):
         undecided: Ids of samples whose decision a rounding error could turn.
         versions: Versions of what computed it.
         curve: Accuracy against the radius; `None` unless the budget is full.
+        check_passes: Those of `passes` that the checks sent; `None` in results that were saved
+            before these were counted.
+        left_out: What the time limit left out: names of attacks, and "curve".
     """
 
     clean_accuracy: float
@@ -108,6 +114,8 @@ class Audit(Result):
     undecided: list[int]
     versions: dict[str, str]
     curve: Curve | None = None
+    check_passes: Passes | None = None
+    left_out: list[str] = field(default_factory=list)
 
     def report(self, path: str) -> None:
         """Write the result as one HTML page that opens offline."""

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from classward.core.errors import InputError, SystemFaultError
+from classward.records.manifest import SCHEMA, check_same, read_manifest
 
-SCHEMA = 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 TEMPORARY = ".partial"
 
@@ -111,7 +111,7 @@ class RunFolder:
                 if overwrite:
                     _clear(path)
                 if (path / "manifest.json").exists():
-                    _check_same(path, kind, settings)
+                    check_same(path, kind, settings)
                 else:
                     manifest = {"schema": SCHEMA, "kind": kind, "settings": settings}
                     atomic_write(path / "manifest.json", _json(manifest))
@@ -127,7 +127,7 @@ class RunFolder:
         Raises:
             InputError: If it is none.
         """
-        manifest = _manifest(Path(path))
+        manifest = read_manifest(Path(path))
         return cls(Path(path), manifest["kind"], manifest["settings"])
 
     def write(self, name: str, data: bytes) -> None:
@@ -171,23 +171,6 @@ def _checked(name: str) -> str:
     return name
 
 
-def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
-        schema, kind = manifest["schema"], manifest.get("kind")
-    except FileNotFoundError:
-        raise InputError(f"{path}: not a run folder (no manifest.json in it)") from None
-    except NotADirectoryError:
-        raise InputError(f"{path}: a file, expected a run folder") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path / 'manifest.json'}: damaged, not a manifest") from None
-    if schema != SCHEMA:
-        raise InputError(f"{path}: run of schema {schema}, this version reads {SCHEMA}")
-    if not isinstance(kind, str) or not isinstance(manifest.get("settings"), dict):
-        raise InputError(f"{path / 'manifest.json'}: damaged, says no kind and settings")
-    return manifest
-
-
 def check_free(path: Path, resume: bool, overwrite: bool) -> None:
     """Whether a run may be made here; says so before any work is done for it.
 
@@ -210,23 +193,6 @@ def check_free(path: Path, resume: bool, overwrite: bool) -> None:
         raise InputError(f"{path}: holds files that are not of a run; choose another folder")
     if (path / "manifest.json").exists() and not (resume or overwrite):
         raise InputError(f"{path}: holds a run; pass --resume to go on or --overwrite")
-
-
-def _check_same(path: Path, kind: str, settings: dict[str, Any]) -> None:
-    there = _manifest(path)
-    if there["kind"] != kind:
-        raise InputError(f"{path}: a run of '{there['kind']}', cannot go on as '{kind}'")
-    for name in sorted(there["settings"].keys() | settings.keys()):
-        old, new = there["settings"].get(name), settings.get(name)
-        if old != new:
-            raise InputError(
-                f"{path}: cannot resume, its {name} is {_short(old)}, now {_short(new)}"
-            )
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _make(path: Path) -> Path | None:
