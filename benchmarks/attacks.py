@@ -45,13 +45,15 @@ def main() -> None:
     for row in rows:
         if asked.only not in row.name:
             continue
-        kept[row.name] = measured(row, asked.rounds, print)
+        kept[row.name] = {
+            **measured(row, asked.rounds, print),
+            "samples": asked.samples,
+            "load": os.getloadavg()[0],
+        }
         print(json.dumps(kept[row.name], indent=2), flush=True)
         result = {
-            "samples": asked.samples,
             "threads": 1,
             "cpu": _cpu(),
-            "load": os.getloadavg()[0],
             "versions": versions(),
             "rows": kept,
         }

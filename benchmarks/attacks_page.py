@@ -23,22 +23,20 @@ before and after, invariants and digests are in the time. "Fast" is `--precision
 led by bfloat16, verdicts in float32. A bar is what this project asked of itself beforehand; it
 is met where the bounds allow it.
 
-{samples} images, batches of 128; {cpu}; load {load:.1f}; torch {torch}.
+Batches of 128; {cpu}; torch {torch}.
 
 {table}
 
 Not measured here: a GPU, CPUs with AMX, more than one thread. The script runs there as it is.
 """
-HEADER = (
-    "| what | rounds | seconds | times of peers | passes | strength, ours : peers | bar | met |"
-)
+HEADER = "| what | images | rounds | s | peers | passes | strength, ours : peers | bar | met |"
 
 
 def page(result: dict[str, Any]) -> str:
     """The page, as text."""
-    rows = [HEADER, "|---" * 8 + "|", *(_line(row) for row in result["rows"].values())]
-    facts = {key: result[key] for key in ("samples", "cpu", "load")}
-    return TEXT.format(table="\n".join(rows), torch=result["versions"]["torch"], **facts)
+    rows = [HEADER, "|---" * 9 + "|", *(_line(row) for row in result["rows"].values())]
+    facts = {"cpu": result["cpu"], "torch": result["versions"]["torch"]}
+    return TEXT.format(table="\n".join(rows), **facts)
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -55,7 +53,17 @@ def _line(row: dict[str, Any]) -> str:
     )
     met = ", ".join("yes" if done else "**no**" for done in row["met"].values()) or "-"
     seconds = f"{row['seconds']['ours']:.2f}"
-    cells = (row["name"], row["rounds"], seconds, peers, passes, strength, bars or "-", met)
+    cells = (
+        row["name"],
+        row["samples"],
+        row["rounds"],
+        seconds,
+        peers,
+        passes,
+        strength,
+        bars or "-",
+        met,
+    )
     return f"| {' | '.join(map(str, cells))} |"
 
 

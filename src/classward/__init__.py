@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from classward.evaluation.assert_robust import assert_robust as assert_robust
     from classward.evaluation.audit import audit as audit
     from classward.evaluation.compare import compare as compare
+    from classward.evaluation.explain import explain as explain
     from classward.evaluation.given_images import judge_images as judge_images
     from classward.evaluation.run_attack import run_attack as run_attack
     from classward.evaluation.run_suite import run_suite as run_suite
@@ -48,6 +49,7 @@ _WHERE = {
     "compare": "evaluation.compare",
     "autoattack": "evaluation.suites",
     "correction_table": "evaluation.adaptive",
+    "explain": "evaluation.explain",
     "judge_images": "evaluation.given_images",
     "load_data": "data.load",
     "load_model": "models.load",

@@ -183,3 +183,17 @@ def test_the_installed_command_starts():
         text=True,
     )
     assert made.returncode == 0 and made.stdout.startswith("classward ")
+
+
+def test_explain_says_what_a_corrector_listens_to(cli, tmp_path):
+    for split, out in (("train", "fit"), ("test", "seen")):
+        said = cli("attack", "--attack", "pgd", *SUBJECT, "--split", split, "--out", out)
+        assert said.code == 0, said.err
+    assert cli("correct", "fit", "fit", "--out", "c.safetensors", "--set", "epochs=5").code == 0
+    said = cli("correct", "explain", "c.safetensors", "seen", "--out", "why")
+    assert said.code == 0, said.err
+    assert "permuted labels" in said.out and (tmp_path / "why" / "report.html").exists()
+    again = cli("correct", "explain", "c.safetensors", "seen", "--out", "why")
+    assert again.code == 2 and len(again.err.splitlines()) == 1
+    wrong = cli("correct", "explain", "c.safetensors", "fit", "--by=-1", "--out", "other")
+    assert wrong.code == 2 and not (tmp_path / "other").exists()

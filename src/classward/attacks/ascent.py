@@ -41,8 +41,8 @@ def steepest_steps(ball: Ball, step_size: float, clean: Images) -> Move:
     """Steepest steps of one length in the ball's norm, each projected into the ball."""
 
     def move(adversarial: Images, gradient: Images, where: Int64[Tensor, " n"]) -> Images:
-        step = step_size * ball.steepest(gradient)
-        return ball.project(adversarial + step, clean[where])
+        moved = torch.add(adversarial, ball.steepest(gradient), alpha=step_size)
+        return ball.project(moved, clean[where])
 
     return move
 

@@ -14,7 +14,9 @@ from classward.correction.corrector import Corrector
 from classward.correction.tables import read_logits
 from classward.data.archives import reading
 from classward.evaluation.adaptive import check_correction, correction_table
-from classward.records.run_folder import RunFolder, atomic_write
+from classward.evaluation.explain import BY
+from classward.evaluation.explain import explain as run_explain
+from classward.records.run_folder import RunFolder, atomic_write, check_free, next_free
 from classward.records.saved import dump
 from classward.reporting.page import render
 from classward.reporting.summary import text_summary
@@ -106,6 +108,36 @@ def evaluate(
         run.write("result.json", dump(table).encode())
         render(table, folder / "report.html")
     show(table.to_dict(), text_summary(table), as_json=given.as_json)
+    say(f"report: {folder / 'report.html'}")
+    return 0
+
+
+@app.command()
+def explain(
+    file: File,
+    runs: Annotated[list[Path], typer.Argument(help="Attack records of test images.")],
+    second: Annotated[
+        Path | None, typer.Option(help="The same corrector fitted with another seed.")
+    ] = None,
+    by: Annotated[float, typer.Option(min=0, help="How far logits are reduced.")] = BY,
+    seed: options.Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Which classes a corrector listens to under each attack, beside what chance gives."""
+    if out is not None:
+        check_free(out, resume=False, overwrite=overwrite)
+    corrector = Corrector.load(file)
+    other = None if second is None else Corrector.load(second)
+    records = {run.name: options.record_of(run) for run in runs}
+    explanation = run_explain(corrector, records, second=other, by=by, seed=seed)
+    folder = out or next_free("runs", "explain")
+    settings = {"corrector": str(file), "records": list(records), "by": by, "seed": seed}
+    with RunFolder.create(folder, "explanation", settings, overwrite=overwrite) as run:
+        run.write("result.json", dump(explanation).encode())
+        render(explanation, folder / "report.html")
+    show(explanation.to_dict(), text_summary(explanation), as_json=as_json)
     say(f"report: {folder / 'report.html'}")
     return 0
 

@@ -65,7 +65,8 @@ class Watched:
 
     def _look(self, gradient: Tensor) -> None:
         self.backward += len(gradient)
-        largest = gradient.detach().flatten(1).abs().amax(dim=1)  # NaN stays NaN
+        axes = tuple(range(1, gradient.ndim))
+        largest = gradient.detach().abs().amax(dim=axes)  # NaN stays NaN
         self._zero = self._zero + (largest == 0).sum()
         self._not_finite = self._not_finite + (~largest.isfinite()).sum()
 

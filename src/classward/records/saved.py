@@ -9,6 +9,7 @@ from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
+from classward.records.explanation_result import Explanation
 from classward.records.result import Result
 
 SCHEMA = 1  # raised when a field changes its meaning
@@ -19,6 +20,7 @@ RESULTS: dict[str, type[Result]] = {
     "comparison": Comparison,
     "correction": CorrectionTable,
     "demo": Demo,
+    "explanation": Explanation,
     "training": DefenseTable,
     "transfer": TransferTable,
 }

@@ -15,6 +15,7 @@ from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.examples import PairExample
+from classward.records.explanation_result import Explanation
 from classward.records.result import Result, Share
 from classward.records.run_folder import atomic_write
 from classward.reporting import pair_images, wording
@@ -92,6 +93,12 @@ def _view(result: Result, examples: list[PairExample]) -> tuple[str, View]:
             return "demo.html", _demo(result, examples)
         case Comparison():
             return "comparison.html", comparison_view(result)
+        case Explanation():
+            return "explanation.html", {
+                "title": "What a corrector listens to",
+                "explanation": result,
+                "references": references(["corrector", "supporting_classes"]),
+            }
     raise InputError(
         f"a {type(result).__name__} has no page; audit, analyze, compare, correct or train"
     )

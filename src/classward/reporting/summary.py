@@ -10,9 +10,11 @@ from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
+from classward.records.explanation_result import Explanation
 from classward.records.result import Result
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_tables
+from classward.reporting.explanation import explanation_table
 from classward.reporting.sentences import sentences
 from classward.reporting.wording import (
     duration,
@@ -70,6 +72,9 @@ def _tables(result: Result) -> list[str]:
             return _demo(result)
         case Comparison():
             return _comparison(result)
+        case Explanation():
+            head, *rows = explanation_table(result)
+            return ["", *_aligned(head, _clipped(rows))]
     raise InputError(f"a {type(result).__name__} has no summary")
 
 
