@@ -1,20 +1,24 @@
-"""An epoch of the paper's corrector, 1,000 classes, beside the loop one writes first."""
+"""The paper's corrector at 1,000 classes: an epoch of its fit, and what it listens to."""
 
 from collections.abc import Iterator
 
 import torch
 from row import Row, Strength
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from classward.analysis.supporting_classes import support, support_by_backward
 from classward.core.types import Labels, Logits
 from classward.correction.corrector import Corrector
 
-CLASSES, SAMPLES = 1000, 1280
+CLASSES, SAMPLES, EXPLAINED = 1000, 1280, 500
 
 
 def rows() -> Iterator[Row]:
-    """Exact and fast, on random logits; strength is the mean loss of the epoch."""
+    """A fit, exact and fast, on random logits; and S_k of each sample.
+
+    Strength is the mean loss of the epoch, and the mean size of S_k.
+    """
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(SAMPLES, CLASSES, generator=generator)
     labels = torch.randint(CLASSES, (SAMPLES,), generator=generator)
@@ -26,6 +30,28 @@ def rows() -> Iterator[Row]:
             peers={"plain loop": lambda: _plain(logits, labels)},
             bars={"plain loop": bar},
         )
+    first, second = nn.Linear(CLASSES, 10 * CLASSES), nn.Linear(10 * CLASSES, CLASSES)
+    network = nn.Sequential(first, nn.ReLU(), second).requires_grad_(False)
+    weights = (second.weight, first.weight, first.bias)
+    few = logits[:EXPLAINED], labels[:EXPLAINED]
+    yield Row(
+        name="S_k of 1,000 classes",
+        ours=lambda: _size([support(*few, *weights).joined]),
+        peers={
+            "one backward pass": lambda: _size([support_by_backward(network, *few)]),
+            "one for each sample": lambda: _size(
+                [
+                    support_by_backward(network, row[None], label[None])
+                    for row, label in zip(*few, strict=True)
+                ]
+            ),
+        },
+        bars={"one for each sample": 25.0},
+    )
+
+
+def _size(scores: list[Tensor]) -> Strength:
+    return {"mean |S|": torch.cat(scores).abs().mean().item()}
 
 
 def _ours(logits: Logits, labels: Labels, precision: str) -> Strength:

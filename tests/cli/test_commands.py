@@ -197,3 +197,23 @@ def test_explain_says_what_a_corrector_listens_to(cli, tmp_path):
     assert again.code == 2 and len(again.err.splitlines()) == 1
     wrong = cli("correct", "explain", "c.safetensors", "fit", "--by=-1", "--out", "other")
     assert wrong.code == 2 and not (tmp_path / "other").exists()
+
+
+def test_correction_for_who_holds_only_logits(cli, tmp_path):
+    random = np.random.default_rng(0)
+    labels = np.arange(120) % 6
+    clean = random.normal(size=(120, 6)) + 8 * np.eye(6)[labels]
+    attacked = clean.copy()
+    attacked[np.arange(120), (labels + 1) % 6] += 12  # the next class wins, the label is second
+    np.savetxt(tmp_path / "clean.csv", clean, delimiter=",", header="a,b,c,d,e,f", comments="")
+    np.save(tmp_path / "attacked.npy", attacked)
+    np.savetxt(tmp_path / "labels.csv", labels, fmt="%d")
+    given = ("--clean", "clean.csv", "--attacked", "attacked.npy", "--set", "epochs=60")
+    for out, more in (("c.safetensors", ()), ("d.safetensors", ("--labels", "labels.csv"))):
+        said = cli("correct", "fit", *given, *more, "--out", out)
+        assert said.code == 0, said.err
+        said = cli("correct", "apply", out, "attacked.npy", "--out", f"{out}.csv")
+        assert said.code == 0, said.err
+        corrected = np.loadtxt(tmp_path / f"{out}.csv", delimiter=",")
+        assert (attacked.argmax(axis=1) == labels).mean() < 0.2
+        assert (corrected.argmax(axis=1) == labels).mean() > 0.9

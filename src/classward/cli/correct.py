@@ -1,10 +1,8 @@
 """`classward correct`: fit, judge and apply a corrector of logits."""
 
-import io
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import typer
 
 from classward.cli import options
@@ -12,10 +10,11 @@ from classward.cli.screen import progress, say, show
 from classward.core.errors import InputError
 from classward.correction.corrector import Corrector
 from classward.correction.tables import read_logits
-from classward.data.archives import reading
+from classward.data.tables import read_column, read_table, table_bytes
 from classward.evaluation.adaptive import check_correction, correction_table
 from classward.evaluation.explain import BY
 from classward.evaluation.explain import explain as run_explain
+from classward.records.record import Record
 from classward.records.run_folder import RunFolder, atomic_write, check_free, next_free
 from classward.records.saved import dump
 from classward.reporting.page import render
@@ -27,7 +26,18 @@ File = Annotated[Path, typer.Argument(help="A corrector that `correct fit` wrote
 
 @app.command()
 def fit(
-    runs: Annotated[list[Path], typer.Argument(help="Attack records of training images.")],
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Attack records of training images.")
+    ] = None,
+    clean: Annotated[
+        Path | None, typer.Option(help="Instead of records: logits before, .npy/.csv/.parquet.")
+    ] = None,
+    attacked: Annotated[
+        Path | None, typer.Option(help="Logits of the same images under attack.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Their classes; by default what is said when clean.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="File of the corrector.")] = Path(
         "corrector.safetensors"
     ),
@@ -44,12 +54,26 @@ def fit(
     made = Corrector.small if preset == "small" else Corrector
     chosen: dict[str, Any] = {"seed": seed} | options.settings(set_)
     corrector = made(**chosen)
-    records = [options.record_of(run) for run in runs]
+    records = [options.record_of(run) for run in runs or ()]
+    if clean is not None or attacked is not None or labels is not None:
+        records.append(_of_tables(clean, attacked, labels))
+    if not records:
+        raise InputError("nothing to fit on: give 'runs', or --clean and --attacked")
     with progress() as tell:
         corrector.fit_records(records, progress=lambda done, all_: tell("epochs", done, all_))
     corrector.save(out)
     say(f"corrector: {out}, fitted on {sum(map(len, records))} rows of {len(records)} records")
     return 0
+
+
+def _of_tables(clean: Path | None, attacked: Path | None, labels: Path | None) -> Record:
+    """A record of logits in files, for people who have nothing else."""
+    if clean is None or attacked is None:
+        raise InputError("logits to fit on come in pairs: give both --clean and --attacked")
+    before = read_logits(read_table(clean), str(clean)).numpy()
+    after = read_logits(read_table(attacked), str(attacked), before.shape[1]).numpy()
+    said = before.argmax(axis=1) if labels is None else read_column(labels)
+    return Record.from_arrays(labels=said, clean_logits=before, adversarial_logits=after)
 
 
 @app.command()
@@ -145,21 +169,34 @@ def explain(
 @app.command()
 def apply(
     file: File,
-    logits: Annotated[Path, typer.Argument(help="A .npy file of logits, n x k.")],
-    out: Annotated[Path, typer.Option(help="Corrected logits, .npy.")] = Path("corrected.npy"),
+    logits: Annotated[
+        Path, typer.Argument(help="Logits, n x k, in a .npy, .csv or .parquet file.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Corrected logits, in a file of either kind.")
+    ] = Path("corrected.npy"),
     overwrite: options.Overwrite = False,
 ) -> int:
     """Correct logits from a file."""
     options.check_file(out, overwrite=overwrite)
     corrector = Corrector.load(file)
-    with reading(logits):
-        table = np.load(logits, allow_pickle=False)
-    if not isinstance(table, np.ndarray) or len(table) == 0:
-        raise InputError(f"{logits}: expected a .npy file of logits, n x k, n at least 1")
-    rows = read_logits(table, str(logits), corrector.n_features_in_).numpy()
-    corrected, buffer = corrector.transform(rows), io.BytesIO()
-    np.save(buffer, corrected, allow_pickle=False)
-    atomic_write(out, buffer.getvalue())
+    rows = read_logits(read_table(logits), str(logits), corrector.n_features_in_).numpy()
+    corrected = corrector.transform(rows)
+    atomic_write(out, table_bytes(corrected, out))
     changed = (corrected.argmax(axis=1) != rows.argmax(axis=1)).mean()
     say(f"corrected: {out}, {len(rows)} rows, {changed:.1%} of the predictions changed")
+    return 0
+
+
+@app.command()
+def export(
+    file: File,
+    out: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
+    overwrite: options.Overwrite = False,
+) -> int:
+    """Write a corrector as an ONNX file, for programs without torch."""
+    options.check_file(out, overwrite=overwrite)
+    corrector = Corrector.load(file)
+    corrector.export(out)
+    say(f"ONNX: {out}, logits (n x {corrector.n_features_in_}) to corrected logits")
     return 0

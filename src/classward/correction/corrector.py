@@ -27,6 +27,7 @@ from classward.core.options import Count, NonNegative, Positive, Real, checked
 from classward.core.types import Logits
 from classward.correction.file import read, write
 from classward.correction.network import CorrectionNetwork
+from classward.correction.onnx_file import write_onnx
 from classward.correction.pool import Pool, Target, check_final
 from classward.correction.tables import read_labels, read_logits
 from classward.records.record import Record
@@ -192,6 +193,16 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         facts = {name: getattr(self, name) for name in FACTS}
         tensors = {name: values.cpu() for name, values in self.network_.state_dict().items()}
         write(path, tensors, {"options": self.get_params()} | facts)
+
+    def export(self, path: str | Path) -> None:
+        """Write the fitted corrector as an ONNX file, "logits" to "corrected", atomically.
+
+        Raises:
+            InputError: If the packages of the extra "onnx" are not installed.
+            SystemFaultError: If it cannot be written.
+        """
+        check_is_fitted(self)
+        write_onnx(self.network_, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Corrector":
