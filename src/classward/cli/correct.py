@@ -12,6 +12,7 @@ from classward.correction.corrector import Corrector
 from classward.correction.tables import read_logits
 from classward.data.tables import read_column, read_table, table_bytes
 from classward.evaluation.adaptive import check_correction, correction_table
+from classward.evaluation.detection import detection_table
 from classward.evaluation.explain import BY
 from classward.evaluation.explain import explain as run_explain
 from classward.records.record import Record
@@ -162,6 +163,32 @@ def explain(
         run.write("result.json", dump(explanation).encode())
         render(explanation, folder / "report.html")
     show(explanation.to_dict(), text_summary(explanation), as_json=as_json)
+    say(f"report: {folder / 'report.html'}")
+    return 0
+
+
+@app.command()
+def detect(
+    runs: Annotated[list[Path], typer.Argument(help="Attack records of test images.")],
+    fit_on: Annotated[
+        list[Path], typer.Option("--fit", help="Attack records of training images.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Tell attacked logits from clean ones: nine detectors on each attack."""
+    if out is not None:
+        check_free(out, resume=False, overwrite=overwrite)
+    fitted = {run.name: options.record_of(run) for run in fit_on}
+    records = {run.name: options.record_of(run) for run in runs}
+    table = detection_table(fitted, records)
+    folder = out or next_free("runs", "detect")
+    settings = {"fit": list(fitted), "records": list(records)}
+    with RunFolder.create(folder, "detection", settings, overwrite=overwrite) as run:
+        run.write("result.json", dump(table).encode())
+        render(table, folder / "report.html")
+    show(table.to_dict(), text_summary(table), as_json=as_json)
     say(f"report: {folder / 'report.html'}")
     return 0
 

@@ -9,6 +9,7 @@ from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
+from classward.records.detection_result import DetectionTable
 from classward.records.explanation_result import Explanation
 from classward.records.result import Result
 
@@ -20,6 +21,7 @@ RESULTS: dict[str, type[Result]] = {
     "comparison": Comparison,
     "correction": CorrectionTable,
     "demo": Demo,
+    "detection": DetectionTable,
     "explanation": Explanation,
     "training": DefenseTable,
     "transfer": TransferTable,

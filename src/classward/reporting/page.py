@@ -14,6 +14,7 @@ from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
+from classward.records.detection_result import DetectionTable
 from classward.records.examples import PairExample
 from classward.records.explanation_result import Explanation
 from classward.records.result import Result, Share
@@ -93,6 +94,12 @@ def _view(result: Result, examples: list[PairExample]) -> tuple[str, View]:
             return "demo.html", _demo(result, examples)
         case Comparison():
             return "comparison.html", comparison_view(result)
+        case DetectionTable():
+            return "detection.html", {
+                "title": "Can attacked logits be told",
+                "detection": result,
+                "references": references(["detector"]),
+            }
         case Explanation():
             return "explanation.html", {
                 "title": "What a corrector listens to",

@@ -7,10 +7,12 @@ from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
+from classward.records.detection_result import DetectionTable
 from classward.records.explanation_result import Explanation
 from classward.records.result import Result, Share, Statistic
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_sentences
+from classward.reporting.detection import detection_sentences
 from classward.reporting.explanation import explanation_sentences
 from classward.reporting.wording import (
     between,
@@ -45,6 +47,8 @@ def sentences(shown: Result) -> dict[str, str]:
             return demo_sentences(shown)
         case Comparison():
             return comparison_sentences(shown)
+        case DetectionTable():
+            return detection_sentences(shown)
         case Explanation():
             return explanation_sentences(shown)
     raise InputError(f"a {type(shown).__name__} has no sentences")

@@ -10,10 +10,12 @@ from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
+from classward.records.detection_result import DetectionTable
 from classward.records.explanation_result import Explanation
 from classward.records.result import Result
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_tables
+from classward.reporting.detection import detection_rows
 from classward.reporting.explanation import explanation_table
 from classward.reporting.sentences import sentences
 from classward.reporting.wording import (
@@ -72,6 +74,9 @@ def _tables(result: Result) -> list[str]:
             return _demo(result)
         case Comparison():
             return _comparison(result)
+        case DetectionTable():
+            head, *rows = detection_rows(result)
+            return ["", *_aligned(head, _clipped(rows))]
         case Explanation():
             head, *rows = explanation_table(result)
             return ["", *_aligned(head, _clipped(rows))]
