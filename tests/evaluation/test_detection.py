@@ -69,7 +69,7 @@ def test_every_detector_on_every_attack(tmp_path):
     best = dict(zip(table.detectors, table.cells[0], strict=True))
     assert best["largest"].auroc > 0.95 > 0.1 > table.cells[1][1].auroc  # the sign turned
     assert load(dump(table), "result.json") == table
-    assert "best by" in text_summary(table) and "lda" in text_summary(table)
+    assert "best by" in text_summary(table) and "margin" in text_summary(table)
     page = render(table, tmp_path / "page.html")
     assert "none &lt;b&gt;" in page and "undefined" in page
     assert table.rows()[2]["lda"] is None
