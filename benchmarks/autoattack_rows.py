@@ -6,11 +6,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from networks import Subject
+from networks import Subject, data_of
 from row import Row, Strength
 
 from classward.core.balls import Linf
-from classward.data.split import Split
 from classward.evaluation.run_suite import run_suite
 from classward.evaluation.suites import autoattack
 
@@ -33,9 +32,14 @@ def rows(subjects: dict[str, Subject], original: str | None) -> Iterator[Row]:
 
 def _ours(subject: Subject, precision: Any) -> Strength:
     _, network, images, labels, eps = subject
-    data = Split(images, labels, [str(i) for i in range(10)])
+    data = data_of(images, labels)
     result = run_suite(
-        network, autoattack(Linf(eps)), data, precision=precision, batch_size=BATCH
+        network,
+        autoattack(Linf(eps)),
+        data,
+        precision=precision,
+        device=str(images.device),
+        batch_size=BATCH,
     )
     passes = result.passes
     return {
@@ -60,7 +64,9 @@ def _theirs(subject: Subject, folder: str) -> Callable[[], Strength]:
             passed += len(asked)
             return network(asked)
 
-        suite = AutoAttack(model, norm="Linf", eps=eps, seed=0, device="cpu", verbose=False)
+        suite = AutoAttack(
+            model, norm="Linf", eps=eps, seed=0, device=str(images.device), verbose=False
+        )
         with torch.no_grad():
             right = network(images).argmax(dim=1) == labels
         _, said = suite.run_standard_evaluation(

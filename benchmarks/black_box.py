@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from networks import Subject
+from networks import Subject, data_of
 from row import Row, Strength
 from torch import nn
 
@@ -15,7 +15,6 @@ from classward.attacks.square import Square
 from classward.attacks.subspace import Subspace
 from classward.core.balls import L2, Linf
 from classward.core.types import Attack, Images, Labels
-from classward.data.split import Split
 from classward.evaluation.run_attack import run_attack
 from classward.records.record import Record
 
@@ -42,7 +41,7 @@ def rows(subjects: dict[str, Subject]) -> Iterator[Row]:
             right = (network(images).argmax(dim=1) == labels).nonzero().flatten()[:IMAGES]
         task, ball = (network, images[right], labels[right]), Linf(eps)
         yield _row(f"Square, {name}", Square(ball=ball, queries=QUERIES), *task)
-        yield _row(f"SimBA, {name}", SimBA(ball=L2(0.5), queries=QUERIES), *task)
+        yield _row(f"SimBA, {name}", SimBA(ball=L2(10), queries=QUERIES), *task)
         yield _row(f"NES, {name}", NES(ball=ball, queries=QUERIES), *task)
         yield _row(f"NAttack, {name}", NAttack(ball=ball, queries=QUERIES), *task)
         yield _row(f"Subspace, {name}", Subspace(ball=ball, queries=QUERIES), *task)
@@ -69,9 +68,16 @@ def _row(name: str, attack: Attack, network: nn.Module, images: Images, labels: 
 
 
 def _run(network: nn.Module, attack: Attack, images: Images, labels: Labels) -> Record:
-    data = Split(images, labels, [str(i) for i in range(10)])
+    data = data_of(images, labels)
     given = {"surrogates": [_surrogate(images)]} if isinstance(attack, Subspace) else {}
-    return run_attack(network, attack, data, until="first_success", ingredients=given)
+    return run_attack(
+        network,
+        attack,
+        data,
+        until="first_success",
+        device=str(images.device),
+        ingredients=given,
+    )
 
 
 def _surrogate(images: Images) -> nn.Module:

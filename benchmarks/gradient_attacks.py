@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from networks import Subject
+from networks import Subject, data_of
 from row import Row, Strength
 from torch import nn
 from torch.nn import functional as F
@@ -16,7 +16,6 @@ from classward.attacks.pgd import PGD
 from classward.core.balls import Linf
 from classward.core.randomness import SampleRandom
 from classward.core.types import Attack, Images, Labels
-from classward.data.split import Split
 from classward.evaluation.run_attack import run_attack
 from classward.models.twin import make_twin
 
@@ -87,11 +86,18 @@ def _recorded(subject: Subject) -> Row:
     name, network, images, labels, eps = subject
     attack = PGD(ball=Linf(eps), step_size=eps / 4, steps=10)
     twin, _ = make_twin(network, images[:8])
-    data = Split(images, labels, [str(i) for i in range(10)])
+    data = data_of(images, labels)
 
     def ours() -> Strength:
         with TemporaryDirectory() as folder:
-            record = run_attack(network, attack, data, batch_size=BATCH, out=f"{folder}/run")
+            record = run_attack(
+                network,
+                attack,
+                data,
+                device=str(images.device),
+                batch_size=BATCH,
+                out=f"{folder}/run",
+            )
         return {"robust": record.robust_accuracy}
 
     def alone() -> Strength:
@@ -120,9 +126,10 @@ def _ours(
     record = run_attack(
         network,
         attack,
-        Split(images, labels, [str(i) for i in range(10)]),
+        data_of(images, labels),
         until=until,
         precision=precision,
+        device=str(images.device),
         batch_size=BATCH,
     )
     return {"robust": record.robust_accuracy}

@@ -3,7 +3,6 @@
 import gc
 import math
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +11,16 @@ from row import Row
 COVERED = 0.9  # least chance with which the bounds hold the true median
 
 
-def measured(row: Row, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+def measured(
+    row: Row, rounds: int, say: Callable[[str], None], clock: Callable[[], float]
+) -> dict[str, Any]:
     """Medians of the ratios over the rounds, with their bounds; and how strong each was.
 
-    CPU time of this process is taken, which neighbours on the machine disturb least.
+    Args:
+        row: What is measured.
+        rounds: How often each contender runs.
+        say: Told after each round.
+        clock: Seconds; on a CPU of this process, which neighbours disturb least.
     """
     contenders: dict[str, Callable[[], Any]] = {"ours": row.ours, **row.peers}
     if row.bare is not None:
@@ -26,9 +31,9 @@ def measured(row: Row, rounds: int, say: Callable[[str], None]) -> dict[str, Any
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             gc.collect()
-            started = time.process_time()
+            started = clock()
             outcome = contenders[name]()
-            seconds[name].append(time.process_time() - started)
+            seconds[name].append(clock() - started)
             if outcome:
                 strength[name] = outcome
         say(f"{row.name}: round {turn + 1} of {rounds}")

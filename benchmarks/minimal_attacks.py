@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from networks import Subject
+from networks import Subject, data_of
 from row import Row, Strength
 from torch import Tensor, nn
 
@@ -19,7 +19,6 @@ from classward.attacks.carlini_wagner import CarliniWagner
 from classward.attacks.deepfool import DeepFool
 from classward.core.randomness import SampleRandom
 from classward.core.types import Attack, Images, Labels
-from classward.data.split import Split
 from classward.evaluation.run_attack import run_attack
 
 BATCH = 128
@@ -59,8 +58,10 @@ def rows(subjects: dict[str, Subject]) -> Iterator[Row]:
 def _evaluated(
     attack: Attack, network: nn.Module, images: Images, labels: Labels, precision: Any = "exact"
 ) -> Strength:
-    data = Split(images, labels, [str(i) for i in range(10)])
-    record = run_attack(network, attack, data, precision=precision, batch_size=BATCH)
+    data = data_of(images, labels)
+    record = run_attack(
+        network, attack, data, precision=precision, device=str(images.device), batch_size=BATCH
+    )
     return _strength(record.success, record.l2)
 
 

@@ -22,8 +22,8 @@ from classward.training.train import train
 Subject = tuple[str, nn.Module, Images, Labels, float]  # name, network, images, labels, eps
 
 
-def subjects(samples: int) -> dict[str, Subject]:
-    """Networks, natural and robust, with images of the test split and a radius.
+def subjects(samples: int, device: str = "cpu") -> dict[str, Subject]:
+    """Networks, natural and robust, with images of the test split and a radius, on the device.
 
     With real data in the folder that CLASSWARD_DATA names: ResNet-20 at 1/255, of which a fifth
     stands; a small robust network on MNIST at 0.3, of which three quarters stand; and one on
@@ -31,8 +31,19 @@ def subjects(samples: int) -> dict[str, Subject]:
     embedded digits.
     """
     root = os.environ.get("CLASSWARD_DATA")
-    if root is None:
-        return _digits(samples)
+    found = _digits(samples) if root is None else _published(samples, root)
+    return {
+        kind: (name, network.to(device), images.to(device), labels.to(device), eps)
+        for kind, (name, network, images, labels, eps) in found.items()
+    }
+
+
+def data_of(images: Images, labels: Labels) -> Split:
+    """The samples as `run_attack` takes them."""
+    return Split(images.cpu(), labels.cpu(), [str(i) for i in range(10)])
+
+
+def _published(samples: int, root: str) -> dict[str, Subject]:
     weights = Path(root, "models")
     data = load_data("cifar10", samples=f"first:{samples}", root=root)
     natural = load_model("resnet20", weights=weights / "cifar10_resnet20_std.safetensors")
