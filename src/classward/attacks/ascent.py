@@ -39,10 +39,13 @@ def goal(loss: SampleLoss, labels: Labels, targets: Labels | None) -> Goal:
 
 def steepest_steps(ball: Ball, step_size: float, clean: Images) -> Move:
     """Steepest steps of one length in the ball's norm, each projected into the ball."""
+    rows, project = len(clean), ball.around(clean)
 
     def move(adversarial: Images, gradient: Images, where: Int64[Tensor, " n"]) -> Images:
-        moved = torch.add(adversarial, ball.steepest(gradient), alpha=step_size)
-        return ball.project(moved, clean[where])
+        nonlocal rows, project
+        if len(where) < rows:  # some are done
+            rows, project = len(where), ball.around(clean[where])
+        return project(torch.add(adversarial, ball.steepest(gradient), alpha=step_size))
 
     return move
 
