@@ -24,10 +24,12 @@ def test_links_between_pages_lead_somewhere(page):
     assert [link for link in targets if not (page.parent / link).exists()] == []
 
 
-def test_the_page_of_broken_defenses_is_that_of_the_kept_result():
-    spec = importlib.util.spec_from_file_location(
-        "bench", ROOT / "benchmarks/broken_defenses.py"
-    )
+@pytest.mark.parametrize(
+    ("file", "result"), [("broken_defenses", "broken_defenses"), ("attacks_page", "attacks")]
+)
+def test_a_page_of_measurements_is_that_of_the_kept_result(file, result):
+    spec = importlib.util.spec_from_file_location("bench", ROOT / f"benchmarks/{file}.py")
     bench = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(bench)
-    assert bench.PAGE.read_text() == bench.page(json.loads(bench.RESULT.read_text()))
+    kept = json.loads((ROOT / f"benchmarks/results/{result}.json").read_text())
+    assert bench.PAGE.read_text() == bench.page(kept)
