@@ -21,7 +21,7 @@ distance of the successes.
 Runs of classward go through the evaluator, unless a row says "the attack alone": the verdicts
 before and after, invariants and digests are in the time. "Fast" is `--precision fast`: attacks
 led by bfloat16, verdicts in float32. A bar is what this project asked of itself beforehand; it
-is met where the bounds allow it.
+is met where the bounds allow it and the attack is no weaker than the peer's.
 
 Batches of 128; {cpu}; torch {torch}.
 
@@ -51,7 +51,7 @@ def _line(row: dict[str, Any]) -> str:
         f"passes ≤ {bar:g}" if name == "bare" else f"{name} ≥ {bar:g}"
         for name, bar in row["bars"].items()
     )
-    met = ", ".join("yes" if done else "**no**" for done in row["met"].values()) or "-"
+    met = ", ".join(_met(row, name, bar) for name, bar in row["bars"].items()) or "-"
     seconds = f"{row['seconds']['ours']:.2f}"
     cells = (
         row["name"],
@@ -73,3 +73,26 @@ def _ratio(ratio: dict[str, float]) -> str:
 
 def _figures(strength: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in strength.items())
+
+
+def _met(row: dict[str, Any], name: str, bar: float) -> str:
+    """Whether the bounds allow the bar, at strength no less than the peer's."""
+    ratio = row["ratios"].get(name)
+    if ratio is None:
+        return "-"
+    if name == "bare":
+        return "yes" if ratio["low"] <= bar else "**no**"
+    if weaker := _weaker(row["strength"]["ours"], row["strength"][name]):
+        return f"**no**: {weaker}"
+    return "yes" if ratio["high"] >= bar else "**no**"
+
+
+def _weaker(ours: dict[str, float], theirs: dict[str, float]) -> str | None:
+    """Where an attack is weaker than its peer, beyond what a seed changes."""
+    if ours.get("robust", 0.0) > theirs.get("robust", 1.0) + 0.03:
+        return "weaker"
+    if abs(ours.get("success", 0.0) - theirs.get("success", 0.0)) > 0.01:
+        return "unequal success"
+    if ours.get("mean l2", 0.0) > 1.01 * theirs.get("mean l2", float("inf")):
+        return "longer"
+    return None

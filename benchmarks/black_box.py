@@ -40,7 +40,7 @@ def rows(subjects: dict[str, Subject]) -> Iterator[Row]:
         with torch.no_grad():
             right = (network(images).argmax(dim=1) == labels).nonzero().flatten()[:IMAGES]
         task, ball = (network, images[right], labels[right]), Linf(eps)
-        yield _row(f"Square, {name}", Square(ball=ball, queries=QUERIES), *task)
+        yield _row(f"Square, {name}", Square(ball=ball, queries=QUERIES, rescale=True), *task)
         yield _row(f"SimBA, {name}", SimBA(ball=L2(10), queries=QUERIES), *task)
         yield _row(f"NES, {name}", NES(ball=ball, queries=QUERIES), *task)
         yield _row(f"NAttack, {name}", NAttack(ball=ball, queries=QUERIES), *task)

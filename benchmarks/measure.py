@@ -55,11 +55,6 @@ def measured(
         "ratios": ratios,
         "strength": strength,
         "bars": row.bars,
-        "met": {
-            name: _met(name, ratios[name], bar)
-            for name, bar in row.bars.items()
-            if name in ratios
-        },
     }
 
 
@@ -79,8 +74,3 @@ def _bounded(ratios: list[float]) -> dict[str, float]:
 def _tail(count: int, skipped: int) -> float:
     """Chance that at most `skipped` of so many fair coins show heads."""
     return sum(math.comb(count, heads) for heads in range(skipped + 1)) / 2**count
-
-
-def _met(name: str, ratio: dict[str, float], bar: float) -> bool:
-    """Whether the bounds allow the bar: at most of "bare", at least of a peer."""
-    return ratio["low"] <= bar if name == "bare" else ratio["high"] >= bar

@@ -16,6 +16,7 @@ from classward.evaluation.detection import detection_table
 from classward.evaluation.explain import BY
 from classward.evaluation.explain import explain as run_explain
 from classward.records.record import Record
+from classward.records.result import Result
 from classward.records.run_folder import RunFolder, atomic_write, check_free, next_free
 from classward.records.saved import dump
 from classward.reporting.page import render
@@ -91,10 +92,7 @@ def evaluate(
     steps: Annotated[int, typer.Option(min=1, help="Steps of the adaptive attacks.")] = 50,
 ) -> int:
     """Three columns: no defense, gray-box on the records, and the adaptive attacker."""
-    corrector, read = (
-        Corrector.load(file),
-        {run.name: options.record_of(run) for run in records},
-    )
+    corrector, read = Corrector.load(file), options.records_of(records)
     data = given.samples_of("test")
     model, folder, radius = (
         given.network(data),
@@ -155,16 +153,11 @@ def explain(
         check_free(out, resume=False, overwrite=overwrite)
     corrector = Corrector.load(file)
     other = None if second is None else Corrector.load(second)
-    records = {run.name: options.record_of(run) for run in runs}
+    records = options.records_of(runs)
     explanation = run_explain(corrector, records, second=other, by=by, seed=seed)
-    folder = out or next_free("runs", "explain")
     settings = {"corrector": str(file), "records": list(records), "by": by, "seed": seed}
-    with RunFolder.create(folder, "explanation", settings, overwrite=overwrite) as run:
-        run.write("result.json", dump(explanation).encode())
-        render(explanation, folder / "report.html")
-    show(explanation.to_dict(), text_summary(explanation), as_json=as_json)
-    say(f"report: {folder / 'report.html'}")
-    return 0
+    folder = out or next_free("runs", "explain")
+    return _kept(explanation, "explanation", settings, folder, overwrite, as_json)
 
 
 @app.command()
@@ -180,15 +173,26 @@ def detect(
     """Tell attacked logits from clean ones: nine detectors on each attack."""
     if out is not None:
         check_free(out, resume=False, overwrite=overwrite)
-    fitted = {run.name: options.record_of(run) for run in fit_on}
-    records = {run.name: options.record_of(run) for run in runs}
+    fitted, records = options.records_of(fit_on), options.records_of(runs)
     table = detection_table(fitted, records)
-    folder = out or next_free("runs", "detect")
     settings = {"fit": list(fitted), "records": list(records)}
-    with RunFolder.create(folder, "detection", settings, overwrite=overwrite) as run:
-        run.write("result.json", dump(table).encode())
-        render(table, folder / "report.html")
-    show(table.to_dict(), text_summary(table), as_json=as_json)
+    folder = out or next_free("runs", "detect")
+    return _kept(table, "detection", settings, folder, overwrite, as_json)
+
+
+def _kept(
+    result: Result,
+    kind: str,
+    settings: dict[str, Any],
+    folder: Path,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Write a result and its page, and print it."""
+    with RunFolder.create(folder, kind, settings, overwrite=overwrite) as run:
+        run.write("result.json", dump(result).encode())
+        render(result, folder / "report.html")
+    show(result.to_dict(), text_summary(result), as_json=as_json)
     say(f"report: {folder / 'report.html'}")
     return 0
 

@@ -250,3 +250,13 @@ def record_of(run: Path) -> Record:
     """The record of a run: its own, or the headline attack's of an audit."""
     folder = RunFolder.open(run)
     return Record.open(run / HEADLINE if folder.kind == "audit" else run)
+
+
+def records_of(runs: list[Path]) -> dict[str, Record]:
+    """The records of several runs by the names of their folders, which must differ."""
+    found: dict[str, Record] = {}
+    for run in runs:
+        if run.name in found:
+            raise InputError(f"{run}: another run is named {run.name!r} too; rename one")
+        found[run.name] = record_of(run)
+    return found

@@ -3,7 +3,6 @@
 Source: the ONNX format, through torch's exporter; the batch may be of any size.
 """
 
-import logging
 import warnings
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +30,6 @@ def write_onnx(network: CorrectionNetwork, path: str | Path) -> None:
     example = torch.zeros(2, len(network.output.bias))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter about itself
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program: Any = torch.onnx.export(
             network,
             (example,),

@@ -30,7 +30,8 @@ def read_table(path: Path) -> np.ndarray:
         else:
             columns = _parquet(path).read_table(path).columns
             table = np.column_stack([column.to_numpy() for column in columns])
-    if not isinstance(table, np.ndarray) or len(np.atleast_1d(table)) == 0:
+    numbers = isinstance(table, np.ndarray) and table.dtype.kind in "biuf"
+    if not numbers or len(np.atleast_1d(table)) == 0:
         raise InputError(f"{path}: expected a table of numbers, at least one row")
     return table
 
