@@ -14,14 +14,14 @@ from classward.evaluation.run_suite import run_suite
 from classward.evaluation.suites import autoattack
 
 BATCH = 128
-BARS = {"natural": 1.25, "robust": 1.15, "middling": 1.15}
 
 
 def rows(subjects: dict[str, Subject], original: str | None) -> Iterator[Row]:
     """The suite on each network; `original` is the folder that holds `autoattack`, if any."""
     for kind, subject in subjects.items():
         peers = {} if original is None else {"AutoAttack": _theirs(subject, original)}
-        for precision, bar in (("exact", BARS[kind]), ("fast", 3.0)):
+        exact = 1.25 if kind in ("natural", "conv") else 1.15
+        for precision, bar in (("exact", exact), ("fast", 3.0)):
             yield Row(
                 name=f"AutoAttack standard, {subject[0]}{', fast' * (precision == 'fast')}",
                 ours=partial(_ours, subject, precision),

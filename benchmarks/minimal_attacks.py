@@ -31,7 +31,7 @@ def rows(subjects: dict[str, Subject]) -> Iterator[Row]:
     for kind, (name, network, images, labels, _) in subjects.items():
         work = (network, images, labels)
         theirs = {} if peer is None else _peers(peer, *work)
-        quicker = {"adv-lib": 2.0 if kind == "natural" else 1.4}
+        quicker = {"adv-lib": 2.0 if kind in ("natural", "conv") else 1.4}
         for attack, label, bars in (
             (DeepFool(), "DeepFool", quicker),
             (CarliniWagner(), "C&W", {"adv-lib": 1.15, "bare": 0.95}),

@@ -1,11 +1,14 @@
 """S_k against the worked example, against autograd, and on networks that are made so."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
 from classward.analysis.supporting_classes import (
     ROWS,
+    Part,
     bhattacharyya,
     lowered,
     support,
@@ -27,31 +30,33 @@ def network(hidden=64, classes=12):
 
 
 def test_worked_example():
-    found = support(Z, Y, W2, W1, B1)
+    found = {part: support(Z, Y, W2, W1, B1, part=part) for part in get_args(Part)}
     wanted = torch.tensor([[0.5, -1.5, 1], [-1, 1 / 6, 7 / 6]])
-    torch.testing.assert_close(found.joined, wanted)
+    torch.testing.assert_close(found["joined"], wanted)
     jacobian = torch.tensor([[1, -1, 0], [1, 1, -2], [-0.5, 1.5, -1]])
-    torch.testing.assert_close(found.own[0], jacobian[0])
-    torch.testing.assert_close(found.mean[0], jacobian.mean(dim=0))
+    torch.testing.assert_close(found["own"][0], jacobian[0])
+    torch.testing.assert_close(found["mean"][0], jacobian.mean(dim=0))
 
 
+@pytest.mark.parametrize("part", get_args(Part))
 @pytest.mark.parametrize("count", [1, ROWS + 3])
-def test_closed_form_is_one_backward_pass(count):
+def test_closed_form_is_one_backward_pass(count, part):
     made = network()
     generator = torch.Generator().manual_seed(1)
     logits = 5 * torch.randn(count, 12, generator=generator)
     labels = torch.randint(12, (count,), generator=generator)
+    weights = (made[2].weight, made[0].weight, made[0].bias)
     with torch.no_grad():
-        closed = support(logits, labels, made[2].weight, made[0].weight, made[0].bias)
-    backward = support_by_backward(made, logits, labels)
-    assert (closed.joined - backward).abs().max() <= 1e-6
+        closed = support(logits, labels, *weights, part=part)
+    backward = support_by_backward(made, logits, labels, part=part)
+    assert (closed - backward).abs().max() <= 1e-6
 
 
 def test_a_linear_network_supports_alike_everywhere():
     layer = nn.Linear(12, 12)
     logits, labels = torch.randn(5, 12), torch.tensor([3, 3, 3, 1, 1])
     with torch.no_grad():
-        closed = support(logits, labels, layer.weight).joined
+        closed = support(logits, labels, layer.weight)
     torch.testing.assert_close(closed, support_by_backward(layer, logits, labels))
     assert torch.equal(closed[0], closed[2]) and not torch.equal(closed[0], closed[3])
 
@@ -60,10 +65,11 @@ def test_a_constant_added_to_all_outputs_changes_h_and_not_s():
     made, logits, labels = network(), torch.randn(7, 12), torch.arange(7)
     with torch.no_grad():
         weights = (made[2].weight, made[0].weight, made[0].bias)
-        before = support(logits, labels, *weights)
-        after = support(logits, labels, weights[0] + torch.randn(64), *weights[1:])
-    torch.testing.assert_close(after.joined, before.joined, atol=1e-5, rtol=0)
-    assert (after.mean - before.mean).abs().max() > 0.1
+        moved = (weights[0] + torch.randn(64), *weights[1:])
+        joined = [support(logits, labels, *given) for given in (weights, moved)]
+        mean = [support(logits, labels, *given, part="mean") for given in (weights, moved)]
+    torch.testing.assert_close(*joined, atol=1e-5, rtol=0)
+    assert (mean[0] - mean[1]).abs().max() > 0.1
 
 
 def test_counts_of_the_greatest():

@@ -8,7 +8,7 @@ depend on it and S does not; they are told apart here, but only S means somethin
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -16,25 +16,8 @@ from torch import Tensor
 
 from classward.core.types import Labels, Logits
 
+Part = Literal["joined", "own", "mean"]
 ROWS = 500  # samples at once: each takes as many values as there are hidden neurons
-
-
-@dataclass(frozen=True, kw_only=True)
-class Support:
-    """How each corrected logit of the label depends on the input logits, sample by sample.
-
-    Attributes:
-        own: H_i,k: derivative of the corrected logit of the label.
-        mean: H_mean,k: that of the mean corrected logit.
-    """
-
-    own: Float[Tensor, "n k"]
-    mean: Float[Tensor, "n k"]
-
-    @property
-    def joined(self) -> Float[Tensor, "n k"]:
-        """S_k."""
-        return self.own - self.mean
 
 
 def support(
@@ -43,7 +26,9 @@ def support(
     output: Float[Tensor, "k d"],
     hidden: Float[Tensor, "d k"] | None = None,
     bias: Float[Tensor, " d"] | None = None,
-) -> Support:
+    *,
+    part: Part = "joined",
+) -> Float[Tensor, "n k"]:
     """In closed form, of a network of one or two fully connected layers.
 
     Args:
@@ -52,29 +37,48 @@ def support(
         output: Weights of the last layer.
         hidden: Weights of the layer before it, which ReLU follows; none of a linear network.
         bias: Bias of that layer.
+        part: S_k ("joined"), or what it is the difference of: H_i,k, the derivative of the
+            corrected logit of the label ("own"), and H_mean,k, of the mean one ("mean").
     """
+    weights = {
+        "own": output,
+        "mean": output.mean(dim=0, keepdim=True).expand_as(output),
+        "joined": output - output.mean(dim=0),
+    }[part]
     if hidden is None:
-        count = len(logits)
-        return Support(own=output[labels], mean=output.mean(dim=0).expand(count, -1))
+        return weights[labels]
     assert bias is not None
-    own, mean, middle = [], [], output.mean(dim=0)
+    found = []
     for rows, classes in zip(logits.split(ROWS), labels.split(ROWS), strict=True):
         active = (rows @ hidden.T + bias > 0).to(output)
-        own.append((output[classes] * active) @ hidden)
-        mean.append((middle * active) @ hidden)
-    return Support(own=torch.cat(own), mean=torch.cat(mean))
+        found.append((weights[classes] * active) @ hidden)
+    return torch.cat(found)
 
 
 def support_by_backward(
-    corrector: Callable[[Tensor], Tensor], logits: Logits, labels: Labels
+    corrector: Callable[[Tensor], Tensor],
+    logits: Logits,
+    labels: Labels,
+    *,
+    part: Part = "joined",
 ) -> Float[Tensor, "n k"]:
-    """S_k of any differentiable corrector, by one backward pass of all samples."""
-    with torch.enable_grad():
-        asked = logits.detach().requires_grad_()
-        corrected = corrector(asked)
-        own = corrected.gather(1, labels[:, None]).squeeze(1)
-        (gradient,) = torch.autograd.grad((own - corrected.mean(dim=1)).sum(), asked)
-    return gradient
+    """The same of any differentiable corrector, by one backward pass of all samples.
+
+    Args:
+        corrector: Logits to corrected logits.
+        logits: Attacked logits.
+        labels: The true class of each.
+        part: As in `support`.
+    """
+    found = []
+    for rows, classes in zip(logits.split(ROWS), labels.split(ROWS), strict=True):
+        with torch.enable_grad():
+            asked = rows.detach().requires_grad_()
+            corrected = corrector(asked)
+            own, mean = corrected.gather(1, classes[:, None]).squeeze(1), corrected.mean(dim=1)
+            told = {"own": own, "mean": mean, "joined": own - mean}[part]
+            found.append(torch.autograd.grad(told.sum(), asked)[0])
+    return torch.cat(found)
 
 
 def looked_at(classes: int) -> int:
