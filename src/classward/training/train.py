@@ -167,8 +167,8 @@ def _network(model: str | Network, defense: Defense, data: Split, seed: int) -> 
             f"{type(model).__name__}: wrap it as Network(features, head)"
         )
     network = deepcopy(model)
-    classes, features = network.head.prototypes().shape
-    head = defense.head(features, data.classes)
+    classes = len(network.head.prototypes())
+    head = defense.head(network.head.features, data.classes)
     if type(head) is not type(network.head):
         network.head = head
     elif classes != data.classes:
