@@ -4,14 +4,21 @@ import pytest
 import torch
 from torch import nn
 
+from classward.attacks.logit_mimicry import LogitMimicry
 from classward.attacks.pgd import PGD
 from classward.core.balls import L2, Linf
 from classward.core.errors import InputError
 from classward.core.losses import cross_entropy, margin
 from classward.correction.corrector import Corrector
+from classward.correction.network import CorrectionNetwork
 from classward.data.split import Split
 from classward.evaluation import adaptive
-from classward.evaluation.adaptive import adaptive_attacks, adaptive_losses, correction_table
+from classward.evaluation.adaptive import (
+    MIMICRY,
+    adaptive_attacks,
+    adaptive_losses,
+    correction_table,
+)
 from classward.evaluation.plan import plan
 from classward.evaluation.run_attack import run_attack
 from classward.models.corrected import Corrected
@@ -73,13 +80,16 @@ def test_a_small_radius_breaks_nothing(toy):
 
 
 def test_the_worst_case_is_that_of_each_sample(toy, monkeypatch):
-    # Four attacks; each leaves half of the samples, all of them together samples 0 and 1.
+    # Seven attacks stay in the ball; all of them together leave samples 0 and 1. The last, of
+    # any distance, leaves none, which does not count.
     model, fitted, data, _ = toy
-    left = [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 4, 5], [0, 1, 6, 7]]
+    left = [[0, 1, 2, 3]] * 5 + [[0, 1, 4, 5], [0, 1, 6, 7], []]
     calls = []
 
-    def run(judged, attack, given, *, loss, **options):
-        calls.append((type(judged).__name__, judged.network is model, options["until"]))
+    def run(judged, attack, given, *, gradient_model, ingredients, **options):
+        imitates = gradient_model is model and set(ingredients) == {"bank"}
+        calls.append((type(judged).__name__, judged.network is model, imitates))
+        assert options["until"] == "first_success"
         logits = 5 * torch.eye(4)[given.labels]
         fooled = logits.roll(1, dims=1)
         fooled[left[len(calls) - 1]] = logits[left[len(calls) - 1]]
@@ -87,13 +97,53 @@ def test_the_worst_case_is_that_of_each_sample(toy, monkeypatch):
             labels=given.labels, clean_logits=logits, adversarial_logits=fooled
         )
 
-    monkeypatch.setattr(adaptive, "run_attack", run)
+    monkeypatch.setattr(
+        adaptive, "run_attack", lambda *a, **k: run(*a, **{"ingredients": {}} | k)
+    )
     small = data.select(torch.arange(8))
     few = {"PGD": run_attack(model, ATTACK, small)}
     table = correction_table(model, fitted, small, few, eps=EPS, norm="linf")
-    assert calls == [("Corrected", True, "first_success")] * 4
-    assert [share.count for share in table.adaptive.values()] == [4, 4, 4, 4]
+    assert [imitates for *_, imitates in calls] == [n == MIMICRY for n in table.adaptive]
+    assert {call[:2] for call in calls} == {("Corrected", True)}
+    assert [share.count for share in table.adaptive.values()] == [4] * 7 + [0]
     assert table.adaptive_worst.count == 2
+
+
+def test_images_of_one_class_have_none_to_imitate(toy):
+    model, fitted, data, _ = toy
+    one = data.select((data.labels == 2).nonzero().flatten())
+    table = judged((model, fitted, one, {"PGD": run_attack(model, ATTACK, one)}), steps=5)
+    assert MIMICRY not in table.adaptive and table.adaptive_worst.total == len(one)
+
+
+@pytest.fixture(scope="module")
+def imitated(toy):
+    """Logits that mimicry reaches, and those of the clean images they are meant to be."""
+    model, _, data, _ = toy
+    with torch.no_grad():
+        bank = model(data.batch(torch.arange(len(data))))
+    attack = LogitMimicry(ball=Linf(0.25), step_size=0.05, steps=100)
+    made = run_attack(model, attack, data, ingredients={"bank": bank})
+    nearest = torch.cdist(made.adversarial_logits, bank).argmin(dim=1)
+    return made.adversarial_logits, bank[nearest], data.labels, data.labels[nearest]
+
+
+def correctors(toy):
+    """A fitted one, others of random weights, and the rule that undoes this very attack."""
+    others = [(None, 1), (8, 2), (64, 3), (512, 4)]
+    made = [CorrectionNetwork(4, d, torch.Generator().manual_seed(s)) for d, s in others]
+    return [toy[1].network_, *made, lambda logits: logits.roll(1, dims=1), lambda z: -z]
+
+
+@torch.no_grad()
+def test_no_function_of_the_logits_is_right_on_clean_images_and_their_imitations(toy, imitated):
+    reached, clean, labels, classes = imitated
+    assert (reached - clean).abs().max() < 0.05 and (labels != classes).all()
+    for corrector in correctors(toy):
+        said, wanted = (corrector(logits).argmax(dim=1) for logits in (reached, clean))
+        assert (said == wanted).double().mean() >= 0.95
+        robust, right = (said == labels).double().mean(), (wanted == classes).double().mean()
+        assert robust <= 1 - right + 0.05
 
 
 def test_clean_columns_are_those_of_the_largest_record(toy):
@@ -107,7 +157,7 @@ def test_clean_columns_are_those_of_the_largest_record(toy):
 def test_progress_runs_once_from_start_to_end(toy):
     seen = []
     judged(toy, batch_size=20, progress=lambda *done: seen.append(done))
-    assert seen == [(20 * i, 160) for i in range(1, 9)]
+    assert seen == [(20 * i, 320) for i in range(1, 17)]
 
 
 def test_the_corrector_still_works_alone_afterwards(toy):
@@ -120,13 +170,16 @@ def test_the_corrector_still_works_alone_afterwards(toy):
 @pytest.mark.parametrize("steps", [1, 3, 10, 50])
 def test_adaptive_attacks_have_the_radius_and_both_losses(ball, steps):
     attacks = adaptive_attacks(ball, steps)
-    assert {loss for _, loss in attacks.values()} == {cross_entropy, margin}
-    assert all(attack.ball == ball and attack.steps == steps for attack, _ in attacks.values())
-    assert max(attack.step_size for attack, _ in attacks.values()) == ball.eps
+    bounded = [how.attack for how in attacks.values() if how.bounded]
+    assert {how.loss for how in attacks.values()} == {cross_entropy, margin, None}
+    assert all(attack.ball == ball and attack.steps == steps for attack in bounded)
+    assert {type(a).__name__ for a in bounded} == {"PGD", "APGD", "LogitMimicry"}
+    assert [name for name, how in attacks.items() if not how.bounded] == ["C&W, any distance"]
 
 
 def test_adaptive_steps_are_a_quarter_of_the_radius_finer_and_coarser():
-    sizes = [attack.step_size for attack, _ in adaptive_attacks(Linf(0.4), 50).values()]
+    attacks = [how.attack for how in adaptive_attacks(Linf(0.4), 50).values()]
+    sizes = [attack.step_size for attack in attacks if isinstance(attack, PGD)]
     assert sizes == pytest.approx([0.1, 0.1, 0.02, 0.4])
 
 

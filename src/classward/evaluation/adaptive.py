@@ -6,12 +6,16 @@ Gradients Give a False Sense of Security", arXiv:1802.00420 (why the third colum
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from classward.attacks.apgd import APGD
+from classward.attacks.carlini_wagner import CarliniWagner
+from classward.attacks.logit_mimicry import LogitMimicry
 from classward.attacks.pgd import PGD
 from classward.core.balls import Ball, ball
 from classward.core.errors import InputError
@@ -20,6 +24,7 @@ from classward.core.types import Attack, SampleLoss
 from classward.correction.corrector import Corrector
 from classward.correction.pool import check_final
 from classward.data.split import Split
+from classward.evaluation.bank import bank_of
 from classward.evaluation.judge import model_digest
 from classward.evaluation.request import Precision
 from classward.evaluation.run_attack import run_attack
@@ -27,6 +32,8 @@ from classward.evaluation.transfer import corrected_right, share_of
 from classward.models.corrected import Corrected
 from classward.records.correction_result import CorrectionRow, CorrectionTable
 from classward.records.record import Record
+
+MIMICRY = "logit mimicry"
 
 
 def adaptive_losses(model: object) -> dict[str, SampleLoss]:
@@ -52,26 +59,48 @@ def adaptive_losses(model: object) -> dict[str, SampleLoss]:
     return found
 
 
-def adaptive_attacks(within: Ball, steps: int = 50) -> dict[str, tuple[Attack, SampleLoss]]:
-    """What is run end to end on the corrected classifier: attack and loss, by name.
+@dataclass(frozen=True, kw_only=True)
+class Adaptive:
+    """An attack on a corrected classifier by who knows its corrector.
+
+    Attributes:
+        attack: The attack.
+        loss: What it climbs; its own by default.
+        bounded: Whether it stays in the ball, and so counts for the worst case.
+    """
+
+    attack: Attack
+    loss: SampleLoss | None = None
+    bounded: bool = True
+
+
+def adaptive_attacks(within: Ball, steps: int = 50) -> dict[str, Adaptive]:
+    """What is run on the corrected classifier, by name.
 
     A corrector is differentiable, so the classifier that is judged is the one differentiated.
-    The margin does not saturate where cross-entropy does; fine and coarse steps are for a loss
-    surface on which a quarter of the radius overshoots or stalls.
+    The margin does not saturate where cross-entropy does; fine and coarse steps, and steps that
+    adapt, are for a loss surface on which a quarter of the radius overshoots or stalls. Logit
+    mimicry goes another way: it needs the bare classifier alone, and shows the corrector logits
+    as clean images of another class have them.
 
     Raises:
         ValueError: If the radius is 0.
     """
 
-    def pgd(step_size: float) -> PGD:
-        return PGD(ball=within, step_size=step_size, steps=steps)
+    def pgd(step_size: float, loss: SampleLoss) -> Adaptive:
+        return Adaptive(attack=PGD(ball=within, step_size=step_size, steps=steps), loss=loss)
 
     quarter, fine = within.eps / min(4, steps), within.eps * min(1, 2.5 / steps)
+    apgd = APGD(ball=within, steps=steps)
     return {
-        f"PGD-{steps} CE": (pgd(quarter), cross_entropy),
-        f"PGD-{steps} margin": (pgd(quarter), margin),
-        f"PGD-{steps} margin, fine steps": (pgd(fine), margin),
-        f"PGD-{steps} margin, coarse steps": (pgd(within.eps), margin),
+        f"PGD-{steps} CE": pgd(quarter, cross_entropy),
+        f"PGD-{steps} margin": pgd(quarter, margin),
+        f"PGD-{steps} margin, fine steps": pgd(fine, margin),
+        f"PGD-{steps} margin, coarse steps": pgd(within.eps, margin),
+        f"APGD-{steps} CE": Adaptive(attack=apgd, loss=cross_entropy),
+        f"APGD-{steps} margin": Adaptive(attack=apgd, loss=margin),
+        MIMICRY: Adaptive(attack=LogitMimicry(ball=within, step_size=2 * fine, steps=steps)),
+        "C&W, any distance": Adaptive(attack=CarliniWagner(), bounded=False),
     }
 
 
@@ -107,18 +136,25 @@ def correction_table(
         progress: Called with samples done and all of them, over all adaptive attacks.
 
     Raises:
-        InputError: If the records, the corrector and the data do not fit each other.
+        InputError: If the records, the corrector and the data do not fit each other, or the
+            bare classifier gets no image right.
     """
     check_correction(model, corrector, data, records, eps)
+    largest = max(records.values(), key=len)
+    bank = bank_of(largest)
     attacks = adaptive_attacks(ball(norm, eps), steps)
+    if len(bank.argmax(dim=1).unique()) == 1:
+        del attacks[MIMICRY]  # there is no other class to imitate
     corrected = Corrected(model, corrector.network_)
     survived: dict[str, Tensor] = {}
-    for name, (attack, loss) in attacks.items():
+    for name, how in attacks.items():
         survived[name] = run_attack(
             corrected,
-            attack,
+            how.attack,
             data,
-            loss=loss,
+            loss=how.loss,
+            gradient_model=model if name == MIMICRY else None,
+            ingredients={"bank": bank} if name == MIMICRY else None,
             until="first_success",
             seed=seed,
             batch_size=batch_size,
@@ -126,7 +162,7 @@ def correction_table(
             precision=precision,
             progress=_part(progress, len(survived), len(attacks)),
         ).robust
-    largest = max(records.values(), key=len)
+    worst = torch.stack([survived[name] for name, how in attacks.items() if how.bounded])
     clean = corrected_right(corrector, largest.clean_logits, largest.labels)
     return CorrectionTable(
         corrector=_described(corrector),
@@ -137,7 +173,7 @@ def correction_table(
         clean_selected=share_of(clean[largest.correct]),
         gray_box=[_gray_box(name, record, corrector) for name, record in records.items()],
         adaptive={name: share_of(robust) for name, robust in survived.items()},
-        adaptive_worst=share_of(torch.stack([*survived.values()]).all(dim=0)),
+        adaptive_worst=share_of(worst.all(dim=0)),
         eps=eps,
         norm=norm,
     )

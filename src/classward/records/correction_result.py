@@ -35,7 +35,7 @@ class CorrectionTable(Result):
         clean_selected: With the corrector, over samples the bare classifier got right.
         gray_box: One row for each attack that does not know the corrector.
         adaptive: Attack made end to end on the corrected classifier -> accuracy under it.
-        adaptive_worst: Accuracy under all of those together.
+        adaptive_worst: Accuracy under all of those together that stay in the ball.
         eps: Radius of the adaptive attacks.
         norm: Their norm.
     """
