@@ -27,15 +27,16 @@ def test_gradients_are_those_of_differences():
     assert torch.autograd.gradcheck(WeightPenalization().penalty, rows)
 
 
-def test_logits_are_small_in_the_loss_and_ten_times_that_outside(batch_of):
-    defense = WeightPenalization()
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+def test_logits_are_scaled_products_of_bounded_features(batch_of, scale):
+    defense = WeightPenalization(scale=scale)
     network = Network(nn.Flatten(), defense.head(4, 3))
     images, labels = torch.rand(2, 1, 2, 2), torch.tensor([0, 2])
+    logits = scale * images.flatten(1).tanh() @ network.head.prototypes().T
+    torch.testing.assert_close(network(images), logits)
     terms = defense.loss(network, batch_of(images, labels))
-    small = images.flatten(1).tanh() @ network.head.prototypes().T
-    wanted = nn.functional.cross_entropy(small, labels)
+    wanted = nn.functional.cross_entropy(logits, labels)
     torch.testing.assert_close(terms["cross_entropy"], wanted)
-    torch.testing.assert_close(network(images), 10 * small)
 
 
 def test_prototypes_begin_near_their_norm():

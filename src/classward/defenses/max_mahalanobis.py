@@ -2,8 +2,8 @@
 
 Paper: Pang et al., "Rethinking Softmax Cross-Entropy Loss for Adversarial Robustness", ICLR
 2020, Eq. 8; the centres are those of its Algorithm 1, up to a rotation.
-Reading: the loss is divided by the squared norm of the centres, so that the learning rate means
-the same for each. The network returns minus the squared distances, scaled to a gap of 10 at a
+Reading: the loss is divided by the norm of the centres, or a usual learning rate diverges (the
+authors take 0.01). The network returns minus the squared distances, scaled to a gap of 10 at a
 centre: unscaled, with centres of norm 10, the gap is 222, and the cross-entropy has no slope
 left for an attack. That is how the bare loss came to look robust; it is trained here on
 adversarial images.
@@ -42,8 +42,8 @@ class MaxMahalanobis(Defense):
         return CenterHead(features, classes, self.norm)
 
     def loss(self, network: Network, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Eq. 8, in units of the centres' squared norm; the head is that of `head`."""
+        """Eq. 8, in units of the centres' norm; the head is that of `head`."""
         assert isinstance(network.head, CenterHead)
         distances = network.head.distances(network.features(batch.adversarial))
         own = distances.gather(1, batch.labels[:, None])
-        return {"distance": own.mean() / 2 / self.norm**2}  # Eq. 8
+        return {"distance": own.mean() / 2 / self.norm}  # Eq. 8

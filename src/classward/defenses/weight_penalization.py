@@ -4,7 +4,8 @@ Paper: Xu, Li and Yang, "Adversarial Robustness via Weight Penalization" (progra
 authors: MTandHJ/rbc); a baseline of the symmetry paper.
 Reading: as in the authors' program, the penalty is a Frobenius norm, not its square; prototypes
 have a norm of about 0.1, features pass tanh, there is no bias. Here prototypes are learned in
-units of that norm, and the network returns logits times 10.
+units of that norm. Logits are multiplied by 10, in the loss and for attacks; the authors take
+them as they are, below 1, and train for 400 epochs.
 """
 
 from typing import ClassVar
@@ -30,6 +31,7 @@ class WeightPenalization(Defense):
         attack: Makes the training images; `None` leaves the choice to whoever trains.
         weight: Weight of the penalty; with the default norm, 100 is 1 for unit prototypes.
         norm: Norm that prototypes shall have.
+        scale: What logits are multiplied by.
     """
 
     adaptive_losses: ClassVar[tuple[LossName, ...]] = ("cross_entropy", "margin", "dlr")
@@ -41,18 +43,18 @@ class WeightPenalization(Defense):
         attack: Attack | None = None,
         weight: NonNegative = 100.0,
         norm: Positive = 0.1,
+        scale: Positive = 10.0,
     ) -> None:
         super().__init__(attack)
-        self.weight, self.norm = weight, norm
+        self.weight, self.norm, self.scale = weight, norm, scale
 
     def head(self, features: int, classes: int) -> SmallNormHead:
         """Prototypes of small norm on bounded features."""
-        return SmallNormHead(features, classes, self.norm)
+        return SmallNormHead(features, classes, self.norm, self.scale)
 
     def loss(self, network: Network, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Both terms; `network` has the head that `head` built."""
-        assert isinstance(network.head, SmallNormHead)
-        logits = network.head.projections(network.features(batch.adversarial))
+        logits = network(batch.adversarial)
         return {
             "cross_entropy": cross_entropy(logits, batch.labels).mean(),
             "penalty": self.weight * self.penalty(network.head.prototypes()),
