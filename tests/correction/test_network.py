@@ -7,8 +7,9 @@ from classward.correction.network import CorrectionNetwork
 LOGITS = torch.tensor([[1.0, 0.2, 0.3], [-0.5, 0.4, 0.8]])
 
 
-def network(hidden, seed=0, classes=3):
-    return CorrectionNetwork(classes, hidden, torch.Generator().manual_seed(seed))
+def network(hidden, seed=0, classes=3, deep=False):
+    generator = torch.Generator().manual_seed(seed)
+    return CorrectionNetwork(classes, hidden, generator, deep=deep)
 
 
 def by_hand():
@@ -49,9 +50,28 @@ def test_one_layer_is_linear():
     assert made.hidden is None
 
 
-@pytest.mark.parametrize("hidden", [7, None])
-def test_a_folded_scale_changes_no_output(hidden):
-    made = network(hidden)
+def test_three_layers_are_the_formula():
+    made = network(16, deep=True)
+    first, second = F.relu(made.hidden(LOGITS)), made.second
+    wanted = made.output(F.relu(second(first)))
+    torch.testing.assert_close(made(LOGITS), wanted)
+    assert second.weight.shape == (16, 16) and not torch.equal(wanted, made.output(first))
+
+
+def test_dropout_is_of_both_hidden_layers():
+    made = network(16, deep=True)
+    factors = made.dropout(2, 0.5, torch.Generator().manual_seed(3))
+    assert factors.shape == (2, 32)
+    first = F.relu(made.hidden(LOGITS)) * factors[:, :16]
+    wanted = made.output(F.relu(made.second(first)) * factors[:, 16:])
+    torch.testing.assert_close(made(LOGITS, factors), wanted)
+    halves = made.dropout(4000, 0.8, torch.Generator().manual_seed(1)).split(16, dim=1)
+    assert [half.mean().item() for half in halves] == pytest.approx([1, 1], abs=0.02)
+
+
+@pytest.mark.parametrize(("hidden", "deep"), [(7, False), (7, True), (None, False)])
+def test_a_folded_scale_changes_no_output(hidden, deep):
+    made = network(hidden, deep=deep)
     before = made(LOGITS / 10)
     made.fold(10.0)
     torch.testing.assert_close(made(LOGITS), before)

@@ -15,7 +15,9 @@ def fitted(classes, **options):
     return Corrector.small(epochs=2, **options).fit(logits, torch.arange(60) % classes)
 
 
-@pytest.mark.parametrize("options", [{}, {"layers": 1}, {"hidden": 64}])
+@pytest.mark.parametrize(
+    "options", [{}, {"layers": 1}, {"hidden": 64}, {"hidden": 8, "layers": 3}]
+)
 def test_says_the_same(tmp_path, options):
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")

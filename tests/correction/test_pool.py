@@ -1,7 +1,15 @@
+import pytest
 import torch
 
-from classward.correction.pool import Pool
-from classward.records.record import Record
+from classward.core.errors import InputError
+from classward.correction import pool
+from classward.correction.corrector import Corrector
+from classward.correction.pool import Pool, check_records
+from classward.records import shards
+from classward.records.record import COLUMNS, Record
+from classward.records.result import GradientCounts, Passes
+from classward.records.run_folder import RunFolder
+from classward.records.shards import LOGITS
 
 GENERATOR = torch.Generator()
 
@@ -25,7 +33,7 @@ def test_targets_are_labels_or_clean_predictions():
 def test_one_record_is_not_copied():
     only = record(3, 5.0)
     pool = Pool.of_records([only], "label")
-    assert pool.clean.data_ptr() == only.clean_logits.data_ptr()
+    assert pool.clean.all().data_ptr() == only.clean_logits.data_ptr()
 
 
 def test_an_epoch_shows_each_sample_once_in_another_order_each_time():
@@ -67,3 +75,55 @@ def test_a_batch_shows_clean_or_attacked_logits_of_the_drawn_rows():
     logits, targets = pool.batch(rows, shows_clean, "cpu")
     assert logits.tolist() == [[4, 5], [11, 12], [5, 6]]
     assert targets.tolist() == [0, 0, 0]
+
+
+@pytest.fixture
+def on_disk(tmp_path, monkeypatch):
+    """The same record, read from shards of 64 samples."""
+    monkeypatch.setattr(shards, "SHARD", 64)
+    monkeypatch.setattr(pool, "CHUNK", 50)
+    counts = {
+        "passes": Passes(forward=0, backward=0),
+        "gradients": GradientCounts(taken=0, zero=0, not_finite=0),
+    }
+
+    def write(made, name="run"):
+        asked = made.settings | {"samples": len(made), "class_names": made.class_names}
+        with RunFolder.create(tmp_path / name, "attack", asked) as folder:
+            for index in range(shards.shard_count(len(made))):
+                where = torch.tensor(shards.shard_range(index, len(made)))
+                columns = {name: getattr(made, name)[where] for name in (*COLUMNS, *LOGITS)}
+                shards.write_shard(folder, index, columns, counts)
+        return Record.open(tmp_path / name)
+
+    return write
+
+
+def weights(records):
+    fitted = Corrector.small(epochs=4, hidden=20, batch_size=32).fit_records(records)
+    return fitted.network_.state_dict()
+
+
+def test_a_fit_from_disk_is_the_fit_from_memory_bit_for_bit(rolled, on_disk):
+    first, second = rolled(400), rolled(300, seed=2)
+    read = on_disk(first)
+    assert len(read.clean_rows.parts) == 7
+    for records, same in (([first], [read]), ([first, second], [read, second])):
+        wanted, got = weights(records), weights(same)
+        assert all(torch.equal(got[name], wanted[name]) for name in wanted)
+    assert not {"clean_logits", "adversarial_logits"} & vars(read).keys(), "never loaded whole"
+
+
+def test_unfit_logits_in_any_shard_are_found(rolled, on_disk):
+    made = rolled(400)
+    made.adversarial_logits[130, 2] = torch.inf
+    with pytest.raises(InputError, match="record 0, adversarial_logits: the logits of row 130"):
+        Corrector.small().fit_records([on_disk(made)])
+    shares = rolled(400).clean_logits.softmax(dim=1)
+    given = {"labels": made.labels, "adversarial_logits": rolled(400).adversarial_logits}
+    made = Record.from_arrays(clean_logits=shares, **given)
+    with pytest.raises(InputError, match="record 0, clean_logits: rows sum to 1"):
+        Corrector.small().fit_records([on_disk(made, "shares")])
+    shares[3] += 1  # one row of logits among probabilities: then it is a table of logits
+    made = Record.from_arrays(clean_logits=shares, **given)
+    check_records([on_disk(made, "logits")])

@@ -52,7 +52,9 @@ def test_no_samples_are_a_table_too():
     assert read_logits(np.zeros((0, 3)), "X", 3).shape == (0, 3)
 
 
-@pytest.mark.parametrize("labels", [[2, 0], np.array([2, 0], "u1"), torch.tensor([2, 0])])
+@pytest.mark.parametrize(
+    "labels", [[2, 0], [2.0, 0.0], np.array([2, 0], "u1"), torch.tensor([2, 0])]
+)
 def test_class_ids_are_read(labels):
     assert torch.equal(read_labels(labels, torch.tensor(GOOD)), torch.tensor([2, 0]))
 
@@ -61,9 +63,10 @@ def test_class_ids_are_read(labels):
     ("labels", "said"),
     [
         ([0], r"y: expected 2 class ids, one for each row, got int64 of shape \(1,\)"),
-        ([0.0, 1.0], "got float64"),
+        ([0.5, 1.0], "Unknown label type: continuous"),
         ([True, False], "got bool"),
-        ([[0], [1]], r"of shape \(2, 1\)"),
+        ([[0, 1], [1, 0]], "Unknown label type|of shape"),
+        (None, "the target y is None"),
         ([0, 3], r"y: 3 of row 1 is not in 0\.\.2"),
         ([-1, 0], r"y: -1 of row 0 is not in 0\.\.2"),
         (["cat", "dog"], "got <U3"),

@@ -71,7 +71,7 @@ class TestJudgeImages:
         asked = {"ball": Linf(0.2), "out": tmp_path / "run"}
         judge_images(network(), data(), images, **asked)
         assert_same(judge_images(network(), data(), images, resume=True, **asked), record)
-        with pytest.raises(InputError, match="cannot resume, its attack is"):
+        with pytest.raises(InputError, match="cannot go on, its attack is"):
             judge_images(network(), data(), images * 0.999, resume=True, **asked)
 
     @pytest.mark.parametrize(

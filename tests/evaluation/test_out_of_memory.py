@@ -81,7 +81,7 @@ def test_a_halved_batch_is_that_of_the_smaller_run_to_the_bit():
 
 def test_what_happened_is_in_the_record_and_the_summary(tmp_path):
     made = run(Limited(4), out=tmp_path / "run")
-    assert json.loads((tmp_path / "run/notes.json").read_text())["00000"]["halved_to"] == 4
+    assert json.loads((tmp_path / "run/notes-00000.json").read_text())["halved_to"] == 4
     assert Record.open(tmp_path / "run").settings["halved_to"] == 4
     assert summary(made)["halved_to"] == 4 and "halved to 4 images" in lines(made)
     assert "halved" not in lines(run(network()))

@@ -118,7 +118,7 @@ def test_color_is_color_and_five_channels_are_no_picture(tmp_path):
 
 
 def content(folder):
-    files = (p for p in folder.rglob("*") if p.is_file() and p.name != "notes.json")
+    files = (p for p in folder.rglob("*") if p.is_file() and not p.match("notes-*.json"))
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 

@@ -17,8 +17,8 @@ from classward.core.balls import Linf
 from classward.core.errors import InputError, InvariantError
 from classward.core.losses import margin
 from classward.data.split import Split
-from classward.evaluation import run_attack as module
 from classward.evaluation.run_attack import run_attack
+from classward.records import shards
 from classward.records.record import Record
 
 ATTACK = PGD(ball=Linf(0.15), step_size=0.05, steps=5)
@@ -67,8 +67,7 @@ class TestRecord:
         order = torch.randperm(40, generator=torch.Generator().manual_seed(3))
         assert_equal(run_attack(network(), ATTACK, data().select(order)), whole)
         whole = run_attack(network(), ATTACK, data(), batch_size=8)
-        monkeypatch.setattr(module, "SHARD", 16)
-        monkeypatch.setattr(module, "shard_count", lambda n: -(-n // 16))
+        monkeypatch.setattr(shards, "SHARD", 16)
         assert_equal(run_attack(network(), ATTACK, data(), batch_size=8), whole)
 
     @pytest.mark.parametrize("batch_size", [1, 3, 7, 40])
@@ -292,8 +291,8 @@ def test_an_oracle_counts_and_refuses_past_the_budget():
 
 
 def digest(folder):
-    names = sorted(p for p in folder.iterdir() if p.name not in (".lock", "notes.json"))
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in names}
+    paths = (p for p in folder.iterdir() if p.name != ".lock" and not p.match("notes-*.json"))
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
 
 
 def run_in(folder, **more):
@@ -302,8 +301,7 @@ def run_in(folder, **more):
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(module, "SHARD", 16)
-    monkeypatch.setattr(module, "shard_count", lambda n: -(-n // 16))
+    monkeypatch.setattr(shards, "SHARD", 16)
 
 
 def test_a_record_on_disk_is_the_one_in_memory(tmp_path):
@@ -313,11 +311,28 @@ def test_a_record_on_disk_is_the_one_in_memory(tmp_path):
     assert_equal(run_in(tmp_path / "run", resume=True), made)
 
 
+def test_logits_of_a_record_on_disk_are_read_where_they_are_asked_for(tmp_path, small_shards):
+    made = run_in(tmp_path / "run")
+    whole = run_attack(network(), ATTACK, data(), batch_size=8)
+    assert [part.shape for part in made.clean_rows.parts] == [(16, 4), (16, 4), (8, 4)]
+    assert made.undecided == whole.undecided and "clean_logits" not in vars(made)
+    index = torch.tensor([39, 0, 17, 16, 0])
+    assert torch.equal(made.adversarial_rows.take(index), whole.adversarial_logits[index])
+
+
+def test_progress_counts_what_was_there_before(tmp_path, small_shards):
+    run_in(tmp_path / "run")
+    (tmp_path / "run/shard-00001.json").unlink()
+    told = []
+    run_in(tmp_path / "run", resume=True, progress=lambda *done: told.append(done))
+    assert told == [(32, 40), (40, 40), (40, 40)]
+
+
 def test_resume_refuses_another_question(tmp_path):
     run_in(tmp_path / "run")
-    with pytest.raises(InputError, match="cannot resume, its seed is 0, now 1"):
+    with pytest.raises(InputError, match="cannot go on, its seed is 0, now 1"):
         run_in(tmp_path / "run", resume=True, seed=1)
-    with pytest.raises(InputError, match="cannot resume, its model is"):
+    with pytest.raises(InputError, match="cannot go on, its model is"):
         run_attack(network(3), ATTACK, data(), out=tmp_path / "run", resume=True, batch_size=8)
 
 

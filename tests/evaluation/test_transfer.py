@@ -1,11 +1,19 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
 
 from classward.core.errors import InputError
 from classward.correction.corrector import Corrector
-from classward.evaluation.transfer import transfer_table
+from classward.evaluation.transfer import (
+    damaged,
+    recovered,
+    standardised,
+    transfer_table,
+)
 from classward.records.record import Record
+from classward.records.rows import Rows
 
 
 class Lowest(Corrector):
@@ -37,8 +45,12 @@ def part(whole, ids):
     """The samples `ids` of a record."""
     columns = {
         name: values[ids] if isinstance(values, torch.Tensor) else values
-        for name, values in vars(whole).items()
+        for name, values in (
+            (field.name, getattr(whole, field.name)) for field in fields(whole)
+        )
     }
+    for name in ("clean_rows", "adversarial_rows"):
+        columns[name] = Rows([columns[name].take(ids)])
     return Record(**columns)
 
 
@@ -55,6 +67,44 @@ def test_is_the_table_worked_out_by_hand():
     assert counts == [[3, 1], [0, 4], [0, 4]]
     assert table.samples == 4  # right when clean
     assert {share.total for row in table.accuracy for share in row} == {4}
+
+
+def test_every_sample_counts_if_asked():
+    table = transfer_table(CORRECTORS, {"sinking": SINKING, "nothing": NOTHING}, every=True)
+    assert table.samples == 5
+    # Of the one that is wrong when clean, the label is always the lowest logit.
+    counts = [[share.count for share in row] for row in table.accuracy]
+    assert counts == [[4, 1], [1, 4], [1, 4]]
+
+
+def test_recovered_are_of_those_that_fell():
+    # Right and fallen are 0, 1 and 2, whose label is now the lowest; 3 stood, 4 was wrong.
+    assert (recovered(Lowest(), SINKING).count, recovered(Lowest(), SINKING).total) == (3, 3)
+    assert recovered(Highest(), SINKING).count == 0
+    assert recovered(Lowest(), NOTHING).value is None  # nothing fell
+
+
+def test_damaged_are_of_those_right_when_clean():
+    for corrector, count in ((Lowest(), 4), (Highest(), 0)):
+        share = damaged(corrector, SINKING)
+        assert (share.count, share.total) == (count, 4)
+
+
+def test_standardised_logits_have_the_other_spread_and_say_the_same():
+    generator = torch.Generator().manual_seed(0)
+    theirs = 7 * torch.randn(400, 5, generator=generator) - 3
+    ours = 0.2 * torch.randn(300, 5, generator=generator) + 40
+    made = standardised(theirs, theirs, ours)
+    assert made.mean().item() == pytest.approx(ours.mean().item(), rel=1e-5)
+    assert made.std().item() == pytest.approx(ours.std().item(), rel=1e-4)
+    assert torch.equal(made.argmax(dim=1), theirs.argmax(dim=1))
+    # By hand: mean 2 and deviation sqrt(2) become mean 0 and deviation 2 sqrt(2).
+    by_hand = standardised(
+        torch.tensor([[5.0, 2.0]]), torch.tensor([[1.0, 3.0]]), torch.tensor([[-2.0, 2.0]])
+    )
+    torch.testing.assert_close(by_hand, torch.tensor([[6.0, 0.0]]))
+    with pytest.raises(InputError, match="all equal"):
+        standardised(theirs, torch.ones(3, 5), ours)
 
 
 def test_shares_have_their_wilson_interval():
@@ -132,5 +182,5 @@ def test_what_fits_not_together_is_refused(correctors, records, said):
 
 def test_a_corrector_for_other_classes_is_refused():
     other = Corrector(epochs=1).fit(2 * np.eye(4), np.arange(4))
-    with pytest.raises(InputError, match="3 logits for each sample, not 4"):
+    with pytest.raises(InputError, match="X has 3 features, but Corrector is expecting 4"):
         transfer_table({"other": other}, {"a": NOTHING})

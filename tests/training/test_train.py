@@ -140,7 +140,7 @@ def test_finished_run_is_taken_up_as_it_is(tmp_path):
     resumed = again(recipe=RECIPE, resume=True)
     assert same(first.best, resumed.best) and same(first.last, resumed.last)
     assert first.history == resumed.history
-    with pytest.raises(InputError, match="cannot resume, its learning_rate is 0.1, now 0.2"):
+    with pytest.raises(InputError, match="cannot go on, its learning_rate is 0.1, now 0.2"):
         again(
             recipe=Recipe(epochs=2, batch_size=8, validation=4, learning_rate=0.2), resume=True
         )

@@ -62,6 +62,13 @@ def attack(
             "those of up to 100 images of each class of the training part."
         ),
     ] = None,
+    join: Annotated[
+        bool,
+        typer.Option(
+            "--join",
+            help="Share the work with all who run the same command on this --out.",
+        ),
+    ] = False,
     save_images: Annotated[
         bool,
         typer.Option(
@@ -102,6 +109,7 @@ def attack(
             out=folder,
             resume=given.resume,
             overwrite=given.overwrite,
+            join=join,
             save_images=save_images,
             progress=lambda done, total: tell(short, done, total),
             **given.run,

@@ -6,23 +6,23 @@ from typing import Annotated, Any, Literal
 import typer
 
 from classward.cli import options
+from classward.cli.correct_inspect import detect, explain
+from classward.cli.correct_study import study
 from classward.cli.screen import progress, say, show
 from classward.core.errors import InputError
 from classward.correction.corrector import Corrector
 from classward.correction.tables import read_logits
 from classward.data.tables import read_column, read_table, table_bytes
 from classward.evaluation.adaptive import check_correction, correction_table
-from classward.evaluation.detection import detection_table
-from classward.evaluation.explain import BY
-from classward.evaluation.explain import explain as run_explain
 from classward.records.record import Record
-from classward.records.result import Result
-from classward.records.run_folder import RunFolder, atomic_write, check_free, next_free
+from classward.records.run_folder import RunFolder, atomic_write
 from classward.records.saved import dump
 from classward.reporting.page import render
 from classward.reporting.summary import text_summary
 
 app = typer.Typer(help="Correct attacked predictions from logits alone.", no_args_is_help=True)
+for other in (study, explain, detect):
+    app.command()(other)
 File = Annotated[Path, typer.Argument(help="A corrector that `correct fit` wrote.")]
 
 
@@ -131,68 +131,6 @@ def evaluate(
         run.write("result.json", dump(table).encode())
         render(table, folder / "report.html")
     show(table.to_dict(), text_summary(table), as_json=given.as_json)
-    say(f"report: {folder / 'report.html'}")
-    return 0
-
-
-@app.command()
-def explain(
-    file: File,
-    runs: Annotated[list[Path], typer.Argument(help="Attack records of test images.")],
-    second: Annotated[
-        Path | None, typer.Option(help="The same corrector fitted with another seed.")
-    ] = None,
-    by: Annotated[float, typer.Option(min=0, help="How far logits are reduced.")] = BY,
-    seed: options.Seed = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
-    overwrite: options.Overwrite = False,
-    as_json: options.AsJson = False,
-) -> int:
-    """Which classes a corrector listens to under each attack, beside what chance gives."""
-    if out is not None:
-        check_free(out, resume=False, overwrite=overwrite)
-    corrector = Corrector.load(file)
-    other = None if second is None else Corrector.load(second)
-    records = options.records_of(runs)
-    explanation = run_explain(corrector, records, second=other, by=by, seed=seed)
-    settings = {"corrector": str(file), "records": list(records), "by": by, "seed": seed}
-    folder = out or next_free("runs", "explain")
-    return _kept(explanation, "explanation", settings, folder, overwrite, as_json)
-
-
-@app.command()
-def detect(
-    runs: Annotated[list[Path], typer.Argument(help="Attack records of test images.")],
-    fit_on: Annotated[
-        list[Path], typer.Option("--fit", help="Attack records of training images.")
-    ],
-    out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
-    overwrite: options.Overwrite = False,
-    as_json: options.AsJson = False,
-) -> int:
-    """Tell attacked logits from clean ones: nine detectors on each attack."""
-    if out is not None:
-        check_free(out, resume=False, overwrite=overwrite)
-    fitted, records = options.records_of(fit_on), options.records_of(runs)
-    table = detection_table(fitted, records)
-    settings = {"fit": list(fitted), "records": list(records)}
-    folder = out or next_free("runs", "detect")
-    return _kept(table, "detection", settings, folder, overwrite, as_json)
-
-
-def _kept(
-    result: Result,
-    kind: str,
-    settings: dict[str, Any],
-    folder: Path,
-    overwrite: bool,
-    as_json: bool,
-) -> int:
-    """Write a result and its page, and print it."""
-    with RunFolder.create(folder, kind, settings, overwrite=overwrite) as run:
-        run.write("result.json", dump(result).encode())
-        render(result, folder / "report.html")
-    show(result.to_dict(), text_summary(result), as_json=as_json)
     say(f"report: {folder / 'report.html'}")
     return 0
 

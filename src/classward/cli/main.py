@@ -18,7 +18,8 @@ from classward.cli.screen import say
 from classward.core.errors import ClasswardError, SystemFaultError
 from classward.core.memory import out_of_memory
 
-TOOLS = {"main", "options", "screen"}  # modules of this package that are no command
+# Modules of this package that are no command.
+TOOLS = {"main", "options", "screen", "correct_inspect", "correct_study"}
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -87,13 +87,15 @@ class Common:
     resume: Resume = False
     as_json: AsJson = False
 
-    def check(self) -> None:
-        """Refuse at once what needs no file to be seen wrong."""
+    def check(self, *, join: bool = False) -> None:
+        """Refuse at once what needs no file to be seen wrong, of a run to `join` or not."""
         checked_device(self.device)
         if self.resume and self.out is None:
             raise InputError("--resume needs --out, the run to go on with")
+        if join and self.out is None:
+            raise InputError("--join needs --out, the run that the processes share")
         if self.out is not None:
-            check_free(self.out, self.resume, self.overwrite)
+            check_free(self.out, self.resume, self.overwrite, join)
 
     def samples_of(self, split: str) -> Split:
         """The data, of `--split` or else of this part."""
@@ -122,11 +124,11 @@ class Common:
             Judge(network, data, self.device)
         return network
 
-    def surrogate(self, named: str, data: Split) -> Any:
-        """Another network that fits the data, of `--surrogate MODEL=WEIGHTS`."""
+    def surrogate(self, named: str, data: Split, option: str = "--surrogate") -> Any:
+        """Another network that fits the data, of an `option` MODEL=WEIGHTS."""
         name, _, weights = named.partition("=")
         if name in models() and not weights:
-            raise InputError(f"--surrogate {name} is untrained: give {name}=WEIGHTS")
+            raise InputError(f"{option} {name} is untrained: give {name}=WEIGHTS")
         channels, height, _ = data.shape
         network = load_model(
             name,
@@ -175,7 +177,7 @@ def shared(command: Callable[..., int]) -> Callable[..., int]:
     def with_common(**given: Any) -> int:
         rest = {key: given.pop(key) for key in [parameter.name for parameter in own]}
         asked = Common(**given)
-        asked.check()
+        asked.check(join=rest.get("join", False))
         return command(asked, **rest)
 
     only_named = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*common, *own)]

@@ -28,27 +28,29 @@ from classward.core.types import Logits
 from classward.correction.file import read, write
 from classward.correction.network import CorrectionNetwork
 from classward.correction.onnx_file import write_onnx
-from classward.correction.pool import Pool, Target, check_final
-from classward.correction.tables import read_labels, read_logits
+from classward.correction.pool import Pool, Target, check_records
+from classward.correction.tables import read_given, read_labels
 from classward.records.record import Record
+from classward.records.rows import Rows
 
 Share = Annotated[Real, Field(ge=0, le=1)]
 KeptShare = Annotated[Real, Field(gt=0, le=1)]
+Table = ArrayLike | Any  # scikit-learn says itself what it cannot read
 Progress = Callable[[int, int], None]  # (done, of how many)
 ROWS = 1024  # corrected at a time: 40 MB of hidden neurons at the paper's size
 FACTS = ("loss_curve_", "fitted_on_", "training_samples_")  # of the fit, besides its weights
 
 
 class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
-    """Two fully connected layers from logits to logits, as a scikit-learn estimator.
+    """Fully connected layers from logits to logits, as a scikit-learn estimator.
 
     The defaults are the paper's and presuppose a million samples; `Corrector.small()` is for a
     few thousand. Options are checked here, and by the fit once more: `set_params` changes them.
 
     Args:
-        hidden: Hidden neurons; `None` is the paper's ten for each class.
-        layers: 2, or 1 for the linear ablation.
-        keep: KeptShare to keep a hidden neuron in training (dropout).
+        hidden: Neurons of a hidden layer; `None` is the paper's ten for each class.
+        layers: 2, or 1 for the linear ablation, or 3 for a second hidden layer.
+        keep: Share of hidden neurons that a training step keeps (dropout).
         p: Share that a sample shows its clean logits, drawn anew each epoch.
         target: What `fit_records` recovers: the data set's "label" or the clean "prediction".
         scale: Logits are divided by it; folded into the first layer after the fit.
@@ -85,7 +87,7 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         self,
         *,
         hidden: Count | None = None,
-        layers: Literal[1, 2] = 2,
+        layers: Literal[1, 2, 3] = 2,
         keep: KeptShare = 0.5,
         p: Share = 0.3,
         target: Target = "label",
@@ -118,7 +120,7 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         preset = {"hidden": 500, "scale": 10.0, "learning_rate": 3e-3, "epochs": 300}
         return cls(**(preset | options))
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> "Corrector":  # noqa: N803
+    def fit(self, X: Table, y: ArrayLike | None) -> "Corrector":  # noqa: N803
         """Learn to give the classes `y` for the logits `X`, whatever made them.
 
         Args:
@@ -129,9 +131,10 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
             ValueError: If an option is unfit.
             InputError: If the logits or the classes are unfit, or the fit diverges.
         """
-        logits = read_logits(X, "X")
+        logits = read_given(self, X, fitting=True)
         labels = read_labels(y, logits)
-        return self._learn(Pool(logits, logits, labels, torch.arange(len(logits))), [], None)
+        rows = Rows([logits])
+        return self._learn(Pool(rows, rows, labels, torch.arange(len(rows))), [], None)
 
     def fit_records(
         self, records: Sequence[Record], *, progress: Progress | None = None
@@ -150,16 +153,17 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         """
         if not records:
             raise InputError("fit_records: expected at least one record, got none")
-        for number, record in enumerate(records):
-            check_final(record, f"record {number}")
-            for name in ("clean_logits", "adversarial_logits"):
-                source = f"record {number}, {name}"
-                read_logits(getattr(record, name), source, records[0].classes)
+        check_records(records)
         pool = Pool.of_records(records, Corrector(**self.get_params()).target)
         attacks = [str(record.settings.get("attack", "unknown")) for record in records]
         return self._learn(pool, attacks, progress)
 
-    def transform(self, X: ArrayLike) -> Float32[np.ndarray, "n k"]:  # noqa: N803
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def transform(self, X: Table) -> Float32[np.ndarray, "n k"]:  # noqa: N803
         """Corrected logits of each row.
 
         Raises:
@@ -167,7 +171,7 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         """
         return self._corrected(X).numpy()
 
-    def predict(self, X: ArrayLike) -> Int64[np.ndarray, " n"]:  # noqa: N803
+    def predict(self, X: Table) -> Int64[np.ndarray, " n"]:  # noqa: N803
         """Class of the largest corrected logit.
 
         Raises:
@@ -175,7 +179,7 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         """
         return self._corrected(X).argmax(dim=1).numpy()
 
-    def predict_proba(self, X: ArrayLike) -> Float32[np.ndarray, "n k"]:  # noqa: N803
+    def predict_proba(self, X: Table) -> Float32[np.ndarray, "n k"]:  # noqa: N803
         """Softmax of the corrected logits.
 
         Raises:
@@ -215,7 +219,11 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         try:
             corrector = cls(**about["options"])
             classes = len(tensors["output.bias"])
-            if tensors["output.weight"].shape[1] != corrector._hidden(classes):
+            width = corrector._hidden(classes)
+            shapes = {"output.weight": (classes, width)}
+            if corrector.layers == 3:
+                shapes["second.weight"] = (width, width)
+            if any(tuple(tensors[name].shape) != shape for name, shape in shapes.items()):
                 raise ValueError  # before room is made for what the options claim
             network = corrector._network(classes, torch.Generator())
             network.load_state_dict(tensors)
@@ -223,9 +231,9 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         except (KeyError, TypeError, ValueError, RuntimeError):
             raise InputError(f"{path}: a corrector that this version cannot read") from None
 
-    def _corrected(self, X: ArrayLike) -> Logits:  # noqa: N803
+    def _corrected(self, X: Table) -> Logits:  # noqa: N803
         check_is_fitted(self)
-        logits = read_logits(X, "X", self.n_features_in_)
+        logits = read_given(self, X, fitting=False)
         device = self.network_.output.weight.device  # of a classifier it may have become part
         with torch.inference_mode():
             parts = [self.network_(rows.to(device)).cpu() for rows in logits.split(ROWS)]
@@ -233,11 +241,11 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _hidden(self, classes: int) -> int:
         """Values that the last layer takes."""
-        return (self.hidden or 10 * classes) if self.layers == 2 else classes
+        return classes if self.layers == 1 else (self.hidden or 10 * classes)
 
     def _network(self, classes: int, generator: torch.Generator) -> CorrectionNetwork:
-        hidden = self._hidden(classes) if self.layers == 2 else None
-        return CorrectionNetwork(classes, hidden, generator)
+        hidden = None if self.layers == 1 else self._hidden(classes)
+        return CorrectionNetwork(classes, hidden, generator, deep=self.layers == 3)
 
     def _keep_fit(self, network: CorrectionNetwork, facts: dict[str, Any]) -> "Corrector":
         self.network_ = network.cpu().requires_grad_(False).eval()

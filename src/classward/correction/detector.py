@@ -1,62 +1,44 @@
-"""Detectors of attacked inputs that see logits alone: scores, and two that are fitted.
+"""Detectors of attacked inputs that see logits alone: scores, and some that are fitted.
 
-Source: the scores are those that the literature compares with: largest logit, margin, entropy
-and energy (Liu et al., "Energy-based Out-of-distribution Detection", arXiv:2010.03759, Sec. 3);
-the mean logit is that of Fig. 1 of Li et al., arXiv:1906.10973.
+Source: of each score, the file `logit_scores`.
 Reading: whether an attack raises a score or lowers it differs between attacks and networks, so
 every detector learns its sign.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from sklearn.base import BaseEstimator
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from classward.core.errors import InputError
 from classward.core.options import checked
 from classward.core.types import Logits
+from classward.correction.corrector import Corrector
+from classward.correction.logit_scores import FITTED, OF_CORRECTOR, SCORES
 from classward.correction.pool import check_final
 from classward.records.record import Record
 
 Score = Literal[
-    "mean", "largest", "second", "lowest", "margin", "entropy", "energy", "lda", "head"
+    "mean",
+    "largest",
+    "second",
+    "lowest",
+    "margin",
+    "entropy",
+    "energy",
+    "lda",
+    "head",
+    "distance",
+    "moved",
+    "overruled",
 ]
-
-
-def _margin(logits: Logits) -> Tensor:
-    first, second = logits.topk(2, dim=1).values.unbind(dim=1)
-    return first - second
-
-
-def _entropy(logits: Logits) -> Tensor:
-    shares = logits.log_softmax(dim=1)
-    return -(shares.exp() * shares).sum(dim=1)
-
-
-SCORES: dict[str, Callable[[Logits], Tensor]] = {
-    "mean": lambda logits: logits.mean(dim=1),
-    "largest": lambda logits: logits.amax(dim=1),
-    "second": lambda logits: logits.topk(2, dim=1).values[:, 1],
-    "lowest": lambda logits: logits.amin(dim=1),
-    "margin": _margin,
-    "entropy": _entropy,
-    "energy": lambda logits: -logits.logsumexp(dim=1),
-}
-# lda: shrinkage discriminant on the logits; head: logistic regression on them in order of size.
-FITTED: dict[str, Callable[[], Any]] = {
-    "lda": lambda: LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
-    "head": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-}
+FALSE_ALARMS = 0.05  # share of the clean logits of the fit that are flagged
 
 
 class Detector(BaseEstimator):
@@ -64,20 +46,27 @@ class Detector(BaseEstimator):
 
     Args:
         score: One of `SCORES`, of which only the sign is learned; "lda", a linear discriminant
-            with shrinkage on the logits; "head", a logistic regression on the sorted logits.
+            with shrinkage; "head", a logistic regression on the sorted logits; "distance", the
+            Mahalanobis distance to the nearest class; "moved", how far a corrector moves the
+            logits, their mean aside, which no fit of it sees; "overruled", by how much it
+            prefers another class, 0 where it does not.
+        corrector: A fitted one, for the last two.
 
     Attributes:
         sign_: 1 where attacks raise the score, -1 where they lower it.
+        threshold_: What 5 % of the clean logits of the fit exceed; beyond, logits are flagged.
 
     Raises:
         ValueError: If there is no such score.
     """
 
     sign_: int
+    threshold_: float
 
     @checked
-    def __init__(self, *, score: Score = "lda") -> None:
+    def __init__(self, *, score: Score = "lda", corrector: Corrector | None = None) -> None:
         self.score = score
+        self.corrector = corrector
 
     def fit_records(self, records: Sequence[Record]) -> "Detector":
         """Learn from the samples that were right before an attack and fell to it.
@@ -100,28 +89,44 @@ class Detector(BaseEstimator):
             attacked: Of attacked ones, m x k.
 
         Raises:
-            InputError: If either is empty.
+            InputError: If either is empty, or the score needs a corrector that is not given.
         """
         if len(clean) == 0 or len(attacked) == 0:
             raise InputError("a detector needs logits of both kinds, clean and attacked")
-        truth = np.repeat([0, 1], [len(clean), len(attacked)])
-        logits = torch.cat([clean, attacked])
-        if self.score in FITTED:
-            self.model_ = FITTED[self.score]().fit(self._features(logits), truth)
+        self.measure_ = self._measure(clean, attacked)
         self.sign_ = 1
-        self.sign_ = 1 if roc_auc_score(truth, self.decision_function(logits)) >= 0.5 else -1
+        scores = [self.decision_function(rows) for rows in (clean, attacked)]
+        truth = np.repeat([0, 1], [len(clean), len(attacked)])
+        self.sign_ = 1 if roc_auc_score(truth, np.concatenate(scores)) >= 0.5 else -1
+        self.threshold_ = float(np.quantile(self.sign_ * scores[0], 1 - FALSE_ALARMS))
         return self
 
-    def decision_function(self, logits: Logits) -> Float[np.ndarray, " n"]:
-        """How attacked each row looks: more is more."""
+    def scores(self, logits: Logits) -> Float[Tensor, " n"]:
+        """How attacked each row looks: more is more. Differentiable, on any device."""
         check_is_fitted(self, "sign_")
-        if self.score in FITTED:
-            return self.sign_ * self.model_.decision_function(self._features(logits))
-        return self.sign_ * SCORES[self.score](logits).numpy().astype(np.float64)
+        return self.sign_ * self.measure_(logits)
 
-    def _features(self, logits: Logits) -> np.ndarray:
-        ordered = logits.sort(dim=1).values if self.score == "head" else logits
-        return ordered.double().numpy()
+    def decision_function(self, logits: Logits) -> Float[np.ndarray, " n"]:
+        """The same as an array."""
+        with torch.no_grad():
+            return self.scores(logits).double().numpy()
+
+    def flags(self, logits: Logits) -> Bool[np.ndarray, " n"]:
+        """Whether each row is taken for attacked."""
+        return self.decision_function(logits) > self.threshold_
+
+    def _measure(
+        self, clean: Logits, attacked: Float[Tensor, "m k"]
+    ) -> Callable[[Tensor], Tensor]:
+        if self.score in FITTED:
+            return FITTED[self.score](clean, attacked)
+        if self.score in SCORES:
+            return SCORES[self.score]
+        if self.corrector is None:
+            raise InputError(f"a detector by '{self.score}' needs a corrector: give corrector")
+        check_is_fitted(self.corrector)
+        network, compare = self.corrector.network_, OF_CORRECTOR[self.score]
+        return lambda logits: compare(logits, network.to(logits.device)(logits))
 
 
 def pair_of(record: Record) -> tuple[Float[Tensor, "n k"], Float[Tensor, "m k"]]:

@@ -1,7 +1,7 @@
-"""The network that corrects logits: two fully connected layers, logits to logits.
+"""The network that corrects logits: one to three fully connected layers, logits to logits.
 
 Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:1906.10973,
-Sec. 4.2.
+Sec. 4.2; two layers are the paper's, one and three its ablations.
 """
 
 from math import sqrt
@@ -24,11 +24,20 @@ class CorrectionNetwork(nn.Module):
         classes: Number of logits, of the input and of the output.
         hidden: Number of hidden neurons; `None` is the linear ablation.
         generator: Draws the first weights, uniform in +-1/sqrt(fan-in) as torch's own layers.
+        deep: Whether a second hidden layer as wide as the first follows it.
     """
 
-    def __init__(self, classes: int, hidden: int | None, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        classes: int,
+        hidden: int | None,
+        generator: torch.Generator,
+        *,
+        deep: bool = False,
+    ) -> None:
         super().__init__()
         self.hidden = None if hidden is None else _linear(classes, hidden, generator)
+        self.second = _linear(hidden, hidden, generator) if deep and hidden else None
         self.output = _linear(hidden or classes, classes, generator)
 
     def forward(self, logits: Logits, dropout: Float[Tensor, "n d"] | None = None) -> Logits:
@@ -36,12 +45,20 @@ class CorrectionNetwork(nn.Module):
 
         Args:
             logits: As the classifier gives them.
-            dropout: Factor of each hidden neuron: 0, or 1 / the probability to keep it.
+            dropout: Factor of each hidden neuron, those of a second layer after those of the
+                first: 0, or 1 / the probability to keep it.
         """
         if self.hidden is None:
             return self.output(logits)
+        width = len(self.hidden.bias)
         active = F.relu(self.hidden(logits))
-        return self.output(active if dropout is None else active * dropout)
+        if dropout is not None:
+            active = active * dropout[:, :width]
+        if self.second is not None:
+            active = F.relu(self.second(active))
+            if dropout is not None:
+                active = active * dropout[:, width:]
+        return self.output(active)
 
     def dropout(
         self, samples: int, keep: float, generator: torch.Generator
@@ -50,8 +67,10 @@ class CorrectionNetwork(nn.Module):
         if self.hidden is None:
             return None
         weight = self.hidden.weight
-        kept = torch.empty(samples, len(weight), device=weight.device)
-        return kept.bernoulli_(keep, generator=generator) / keep
+        neurons = len(weight) if self.second is None else 2 * len(weight)
+        drawn = torch.empty(samples, neurons, device=weight.device)
+        kept = drawn.uniform_(generator=generator) < keep  # in a third of bernoulli_'s time
+        return kept / keep
 
     @torch.no_grad()
     def fold(self, scale: float) -> None:

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from classward.core.errors import InputError
 from classward.core.types import Labels, Logits
-from classward.records.record import Record
+from classward.correction.tables import check_logits, check_shape
+from classward.records.record import CHUNK, Record
+from classward.records.rows import Rows
 
 Target = Literal["label", "prediction"]
 
@@ -24,14 +26,14 @@ class Pool:
     """Rows of one or several attack records.
 
     Attributes:
-        clean: Logits before the attack.
-        adversarial: Logits after it.
+        clean: Logits before the attack, read where they are drawn.
+        adversarial: Logits after it, likewise.
         targets: The class that the corrector shall give.
         ids: Sample of each row; attacked more than once, a sample has several rows.
     """
 
-    clean: Logits
-    adversarial: Logits
+    clean: Rows
+    adversarial: Rows
     targets: Labels
     ids: Int64[Tensor, " n"]
 
@@ -40,10 +42,12 @@ class Pool:
         """Rows of all records; the target is the data set's label or the clean prediction."""
         wanted = [r.labels if target == "label" else r.clean_predictions for r in records]
         return cls(
-            clean=_joined([record.clean_logits for record in records]),
-            adversarial=_joined([record.adversarial_logits for record in records]),
-            targets=_joined(wanted),
-            ids=_joined([record.ids for record in records]),
+            clean=Rows([part for record in records for part in record.clean_rows.parts]),
+            adversarial=Rows(
+                [part for record in records for part in record.adversarial_rows.parts]
+            ),
+            targets=torch.cat(wanted),
+            ids=torch.cat([record.ids for record in records]),
         )
 
     @property
@@ -72,8 +76,28 @@ class Pool:
         self, rows: Int64[Tensor, " b"], shows_clean: Bool[Tensor, " b"], device: str
     ) -> tuple[Logits, Labels]:
         """Logits and targets of the drawn rows."""
-        logits = torch.where(shows_clean[:, None], self.clean[rows], self.adversarial[rows])
+        logits = torch.empty(len(rows), self.clean.shape[1])
+        for table, shown in ((self.clean, shows_clean), (self.adversarial, ~shows_clean)):
+            logits[shown] = table.take(rows[shown])
         return logits.to(device), self.targets[rows].to(device)
+
+
+def check_records(records: Sequence[Record]) -> None:
+    """Refuse records that no corrector can learn from together; logits are read in chunks.
+
+    Raises:
+        InputError: If one is not of final iterates, of other classes, or its logits are unfit.
+    """
+    for number, record in enumerate(records):
+        check_final(record, f"record {number}")
+        tables = {
+            "clean_logits": record.clean_rows,
+            "adversarial_logits": record.adversarial_rows,
+        }
+        for name, rows in tables.items():
+            source = f"record {number}, {name}"
+            check_shape(rows.shape, source, records[0].classes)
+            check_logits(rows.chunks(CHUNK), source)
 
 
 def check_final(record: Record, name: str) -> None:
@@ -84,7 +108,3 @@ def check_final(record: Record, name: str) -> None:
     """
     if record.settings.get("until") is not None:
         raise InputError(f"{name} stopped at first success; attack anew with until=None")
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)  # one record is not copied

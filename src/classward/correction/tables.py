@@ -1,8 +1,14 @@
 """Logits and classes from outside, checked before anything is learned from them."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, column_or_1d, validate_data
 from torch import Tensor
 
 from classward.core.errors import InputError
@@ -21,25 +27,90 @@ def read_logits(table: ArrayLike, name: str, classes: int | None = None) -> Logi
         InputError: If it is no such table, or holds probabilities or values not finite.
     """
     logits = torch.from_numpy(_array(table, np.float32, name))
-    if logits.ndim != 2 or logits.shape[1] < 2:
-        shape = tuple(logits.shape)
-        raise InputError(f"{name}: expected logits, samples x classes, got shape {shape}")
-    if classes is not None and logits.shape[1] != classes:
-        raise InputError(f"{name}: {logits.shape[1]} logits for each sample, not {classes}")
-    if wrong := (~logits.isfinite().all(dim=1)).nonzero().flatten().tolist():
-        raise InputError(f"{name}: the logits of row {wrong[0]} are not finite; leave it out")
-    if len(logits) and (logits >= 0).all() and ((logits.sum(dim=1) - 1).abs() < 1e-4).all():
-        raise InputError(f"{name}: rows sum to 1, so are probabilities; give their logarithms")
+    check_shape(tuple(logits.shape), name, classes)
+    check_logits([logits], name)
     return logits
 
 
-def read_labels(labels: ArrayLike, logits: Logits) -> Labels:
+def read_given(estimator: BaseEstimator, table: Any, *, fitting: bool) -> Logits:
+    """What an estimator is given as X, refused in scikit-learn's words where it is no table.
+
+    Args:
+        estimator: Whose `fit` it is, or which was fitted.
+        table: Logits, n x k.
+        fitting: Whether its columns are news; else they must be those of the fit.
+
+    Raises:
+        InputError: If it is no table of logits.
+        TypeError: If it holds what is no number, or is sparse.
+    """
+    if isinstance(table, Tensor):
+        table = table.detach().cpu().numpy()
+    rules = {"dtype": np.float32, "ensure_all_finite": False}
+    try:
+        with np.errstate(over="ignore"):  # becomes inf, which is refused with its row
+            if fitting:
+                few = {"ensure_min_features": 2, "input_name": "X", "estimator": estimator}
+                read = check_array(table, **few, **rules)
+            else:
+                none = {"ensure_min_samples": 0, "reset": False}
+                read = validate_data(estimator, table, **none, **rules)
+    except ValueError as error:
+        raise InputError(" ".join(str(error).split())) from None
+    return read_logits(read, "X")
+
+
+def check_shape(shape: tuple[int, ...], name: str, classes: int | None = None) -> None:
+    """Refuse a table that is not samples x classes, or not of so many classes.
+
+    Raises:
+        InputError: If it is not.
+    """
+    if len(shape) != 2 or shape[1] < 2:
+        raise InputError(f"{name}: expected logits, samples x classes, got shape {shape}")
+    if classes is not None and shape[1] != classes:
+        raise InputError(f"{name}: {shape[1]} logits for each sample, not {classes}")
+
+
+def check_logits(parts: Iterable[Logits], name: str) -> None:
+    """Refuse what no classifier gives before its softmax.
+
+    Args:
+        parts: A table of logits, a few rows at a time.
+        name: What to call the table in an error.
+
+    Raises:
+        InputError: If a value is not finite, or all rows are probabilities.
+    """
+    first, shares = 0, True
+    for logits in parts:
+        if wrong := (~logits.isfinite().all(dim=1)).nonzero().flatten().tolist():
+            row = first + wrong[0]
+            raise InputError(f"{name}: the logits of row {row} are not finite (NaN, inf)")
+        shares = shares and bool((logits >= 0).all())
+        shares = shares and bool(((logits.sum(dim=1) - 1).abs() < 1e-4).all())
+        first += len(logits)
+    if first and shares:
+        raise InputError(f"{name}: rows sum to 1, so are probabilities; give their logarithms")
+
+
+def read_labels(labels: ArrayLike | None, logits: Logits) -> Labels:
     """One class id for each row of `logits`.
 
     Raises:
         InputError: If they are not.
     """
+    if labels is None:
+        raise InputError("fit requires y to be passed, but the target y is None")
     ids = _array(labels, None, "y")
+    if ids.ndim == 2 and ids.shape[1] == 1:
+        ids = column_or_1d(ids, warn=True)
+    try:
+        check_classification_targets(ids)
+    except ValueError as error:
+        raise InputError(f"y: {' '.join(str(error).split())}") from None
+    if ids.dtype.kind == "f" and np.array_equal(ids, ids.round()):
+        ids = ids.astype(np.int64)
     if ids.shape != (len(logits),) or ids.dtype.kind not in "iu":
         got = f"{ids.dtype} of shape {ids.shape}"
         raise InputError(f"y: expected {len(logits)} class ids, one for each row, got {got}")

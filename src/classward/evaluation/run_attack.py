@@ -7,43 +7,26 @@ on the order of the data, on interruptions, or on who ran which shard. Where mem
 the batches are halved; that changes no decision.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 from classward.core.errors import InvariantError
-from classward.core.memory import Room
-from classward.core.types import Attack, Images, SampleLoss
+from classward.core.types import Attack, SampleLoss
 from classward.data.split import Split
-from classward.evaluation.call import Call, reached
+from classward.evaluation.fill import Progress, filled
 from classward.evaluation.invariants import name_of
 from classward.evaluation.judge import Judge, Model, judging, model_digest
-from classward.evaluation.pictures import in_8_bit, write_pictures
+from classward.evaluation.pictures import write_pictures
 from classward.evaluation.replay import replayable
 from classward.evaluation.request import GIVEN, Precision, Request, check_request, settings_of
-from classward.evaluation.watched import Watched
 from classward.models.fast_twin import make_fast_twin
 from classward.models.twin import make_twin
 from classward.records.record import Record, assemble
-from classward.records.result import GradientCounts, Passes
 from classward.records.run_folder import RunFolder
-from classward.records.shards import (
-    SHARD,
-    read_shard,
-    shard_count,
-    summed,
-    write_notes,
-    write_shard,
-)
-
-Progress = Callable[[int, int], None]  # samples done, samples in all
 
 
 def run_attack(
@@ -64,6 +47,7 @@ def run_attack(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    join: bool = False,
     save_images: bool = False,
     progress: Progress | None = None,
 ) -> Record:
@@ -88,9 +72,11 @@ def run_attack(
         precision: "exact" leads the attack by float32, with batch norm folded where that is
             exact; "fast" by bfloat16 where layers and hardware gain by it. What is true of an
             image, the model itself says in float32, with either.
-        out: Folder for the record; in memory by default.
+        out: Folder for the record; in memory by default. Logits are then read from there.
         resume: Go on with the record in `out`.
         overwrite: Replace the run in `out`.
+        join: Share the work on `out` with any processes that ask the same and join too: each
+            takes shards that no other has, and all return the whole record.
         save_images: Keep the adversarial images, and judge them once more in 8 bits; in `out`
             also as `images.npz` (float32) and as PNG files.
         progress: Called after each batch.
@@ -128,17 +114,17 @@ def run_attack(
         folder = None
         if out is not None:
             opened = RunFolder.create(
-                out, "attack", settings, resume=resume, overwrite=overwrite
+                out, "attack", settings, resume=resume, overwrite=overwrite, join=join
             )
             folder = held.enter_context(opened)
         held.enter_context(replayable(folder, settings))
-        room, count = Room(batch_size), shard_count(len(data))
-        shards = [_shard(request, i, room, folder, progress) for i in range(count)]
+        shards = filled(request, folder, progress or (lambda done, total: None))
         if model_digest(model) != settings["model"]:
             raise InvariantError(f"{name_of(attack)} changed the model's weights")
         record = assemble(shards, settings)
         if folder is not None and save_images:
-            write_pictures(folder, record)
+            with folder.turn():
+                write_pictures(folder, record)
         return record
 
 
@@ -147,110 +133,6 @@ def _modules(gradient_model: Any, ingredients: Mapping[str, Any]) -> list[nn.Mod
     lists = (v if isinstance(v, list | tuple) else [v] for v in ingredients.values())
     parts = [gradient_model, *(part for parts in lists for part in parts)]
     return [part for part in parts if isinstance(part, nn.Module)]
-
-
-def _shard(
-    asked: Request,
-    index: int,
-    room: Room,
-    folder: RunFolder | None,
-    progress: Progress | None,
-) -> dict[str, Any]:
-    """Columns and counts of one shard: read if it was committed, else made."""
-    samples = len(asked.judge.data)
-    first, last = index * SHARD, min((index + 1) * SHARD, samples)
-    tell = progress or (lambda done, total: None)
-    if folder is not None and (committed := read_shard(folder, index)) is not None:
-        tell(last, samples)
-        return committed
-    started, done, batches = time.perf_counter(), first, []
-    while done < last:
-        batches.append(room.fit(partial(_batch, asked, done, last)))
-        done += len(batches[-1]["ids"])
-        tell(done, samples)
-    counts = {
-        "passes": summed(Passes, [batch.pop("passes") for batch in batches]),
-        "gradients": summed(GradientCounts, [batch.pop("gradients") for batch in batches]),
-    }
-    columns = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
-    notes = {
-        "seconds": round(time.perf_counter() - started, 3),
-        "halved_to": room.halved_to,
-    }
-    if folder is not None:
-        write_shard(folder, index, columns, counts)
-        write_notes(folder, index, notes)
-    return columns | counts | notes
-
-
-def _batch(asked: Request, first: int, last: int, most: int) -> dict[str, Any]:
-    """Columns and counts of one batch, attacked as often as asked, each time what still stands.
-
-    Its samples are at the positions from `first` on, at most `most`, and before `last`.
-    """
-    asked, judge = replace(asked, batch_size=most), asked.judge
-    watched = Watched(asked.gradient_model, judge.model if asked.mode == "fast" else None)
-    positions, judge.asked = torch.arange(first, min(first + most, last)), 0
-    images, labels, ids = judge.batch(positions)
-    aims = None if asked.targets is None else asked.targets[positions].to(images.device)
-    clean = judge.logits(images, ids)
-    best = _Best(images, clean)
-    for restart in range(asked.restarts):
-        where = best.going.nonzero().flatten()
-        if len(where) == 0:
-            break
-        aimed = None if aims is None else aims[where]
-        call = Call(asked, watched, images[where], labels[where], ids[where.cpu()], aimed)
-        best.take(where, call, call.attack(restart), first=restart == 0)
-    columns = {"ids": ids, "labels": labels} | best.columns(images, clean)
-    if asked.save_images:
-        rounded, distances = in_8_bit(best.images, images)
-        won = reached(judge.logits(rounded, ids), labels, aims) & ~best.failed
-        columns |= {"images": best.images, "success_8bit": won} | distances
-    passes = Passes(forward=watched.forward + judge.asked, backward=watched.backward)
-    counts = {"passes": passes, "gradients": watched.gradients}
-    return {name: rows.cpu() for name, rows in columns.items()} | counts
-
-
-class _Best:
-    """What is kept of a batch over the restarts: the first run, then successes alone."""
-
-    def __init__(self, images: Images, clean: Tensor) -> None:
-        count = len(images)
-        self.images, self.logits = images.clone(), clean.clone()
-        self.going = torch.ones(count, dtype=torch.bool, device=images.device)
-        self.failed = torch.zeros(count, dtype=torch.bool, device=images.device)
-        self.first_success = torch.full((count,), -1, device=images.device)
-        self.queries = torch.zeros(count, dtype=torch.int64, device=images.device)
-
-    def take(self, where: Tensor, call: Call, made: Images, *, first: bool) -> None:
-        """Judge the images that `call` made of the samples at `where`, and keep what counts."""
-        logits = call.asked.judge.logits(made, call.ids)
-        won = call.success(logits) & ~call.failed
-        kept = torch.ones_like(won) if first else won
-        self.images[where[kept]], self.logits[where[kept]] = made[kept], logits[kept]
-        self.failed[where[kept]] = call.failed[kept]
-        self.first_success[where[won]] = call.first_success[won]
-        again = won & (call.first_success > 0)  # of an oracle, counted over all runs
-        self.first_success[where[again]] += self.queries[where[again]]
-        self.queries[where] += call.queries
-        self.going[where[won]] = False
-
-    def columns(self, images: Images, clean: Tensor) -> dict[str, Tensor]:
-        """Columns of the record."""
-        change = (self.images - images).flatten(1)
-        return {
-            "clean_predictions": clean.argmax(dim=1),
-            "predictions": self.logits.argmax(dim=1),
-            "success": ~self.going,
-            "failed": self.failed,
-            "first_success": self.first_success,
-            "clean_logits": clean,
-            "adversarial_logits": self.logits,
-            "linf": change.abs().amax(dim=1),
-            "l2": change.norm(dim=1),
-            "queries": self.queries,
-        }
 
 
 def _asked_of(

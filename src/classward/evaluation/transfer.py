@@ -1,13 +1,13 @@
-"""Transfer: each corrector on each attack, those it was not fitted on included.
+"""Transfer: each corrector on each attack and network, those it was not fitted on included.
 
 Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:1906.10973,
-Table 3.
+Tables 1 to 3.
 """
 
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from classward.analysis.significance import share
@@ -23,7 +23,10 @@ SAME = 1e-2  # clean logits of one sample differ by less, whatever the device an
 
 
 def transfer_table(
-    correctors: Mapping[str, Corrector], records: Mapping[str, Record]
+    correctors: Mapping[str, Corrector],
+    records: Mapping[str, Record],
+    *,
+    every: bool = False,
 ) -> TransferTable:
     """Accuracy of each corrector under each attack, over selected samples.
 
@@ -32,6 +35,7 @@ def transfer_table(
     Args:
         correctors: Fitted correctors by name, the columns.
         records: Attack records of one classifier by name, the rows; a row "clean" is added.
+        every: Look at every sample that all records hold instead.
 
     Raises:
         InputError: If nothing is given, or the records do not fit each other or a corrector.
@@ -42,7 +46,7 @@ def transfer_table(
         check_final(record, f"record '{name}'")
     shared = _shared(records)
     first, *_ = records.values()
-    selected = shared[first.correct[torch.isin(first.ids, shared)]]
+    selected = shared if every else shared[first.correct[torch.isin(first.ids, shared)]]
     rows = {
         name: record.adversarial_logits[torch.isin(record.ids, selected)]
         for name, record in records.items()
@@ -58,6 +62,39 @@ def transfer_table(
         ],
         samples=len(selected),
     )
+
+
+def recovered(corrector: Corrector, record: Record) -> Share:
+    """Of the samples that were right and fell, the share that the corrector gets right."""
+    fell = record.correct & (record.predictions != record.labels)
+    right = corrected_right(corrector, record.adversarial_logits, record.labels)
+    return share_of(right[fell])
+
+
+def damaged(corrector: Corrector, record: Record) -> Share:
+    """Of the samples that are right when clean, the share that the corrector makes wrong."""
+    right = corrected_right(corrector, record.clean_logits, record.labels)
+    return share_of(~right[record.correct])
+
+
+def standardised(
+    logits: Logits, theirs: Float[Tensor, "m k"], ours: Float[Tensor, "l k"]
+) -> Logits:
+    """Logits of one network with the mean and the spread of another's.
+
+    One mean and one deviation for all classes, so no prediction changes.
+
+    Args:
+        logits: Of their network, clean or attacked.
+        theirs: Clean training logits of their network.
+        ours: Those of the network whose scale is wanted.
+
+    Raises:
+        InputError: If all of `theirs` are equal.
+    """
+    if theirs.std() == 0:
+        raise InputError("logits that are all equal cannot be standardised")
+    return (logits - theirs.mean()) / theirs.std() * ours.std() + ours.mean()
 
 
 def corrected_right(corrector: Corrector, logits: Logits, labels: Labels) -> Bool[Tensor, " n"]:

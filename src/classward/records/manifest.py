@@ -61,7 +61,7 @@ def check_same(path: Path, kind: str, settings: dict[str, Any]) -> None:
         old, new = there["settings"].get(name), settings.get(name)
         if old != new:
             raise InputError(
-                f"{path}: cannot resume, its {name} is {_short(old)}, now {_short(new)}"
+                f"{path}: cannot go on, its {name} is {_short(old)}, now {_short(new)}"
             )
 
 

@@ -5,6 +5,7 @@ Everything both papers measure is a function of it. On disk it is a run folder o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +18,11 @@ from classward.core.confusion import confusion, row_shares
 from classward.core.errors import InputError
 from classward.core.types import Labels
 from classward.records.result import GradientCounts, Passes
+from classward.records.rows import Rows
 from classward.records.run_folder import RunFolder
 from classward.records.shards import read_shard, shard_count, summed
 
-COLUMNS = (
+COLUMNS = (  # besides the logits
     "ids",
     "labels",
     "clean_predictions",
@@ -28,12 +30,11 @@ COLUMNS = (
     "success",
     "failed",
     "first_success",
-    "clean_logits",
-    "adversarial_logits",
     "linf",
     "l2",
     "queries",
 )
+CHUNK = 4096  # rows of logits looked at together
 OF_IMAGES = ("images", "success_8bit", "linf_8bit", "l2_8bit")  # columns where they were kept
 Order = Literal["linf", "l2"]
 
@@ -52,8 +53,8 @@ class Record:
             and it is no success.
         first_success: Passes of the attack before its first confirmed success; of a black-box
             attack, the number of the query that first succeeded, from 1; -1: not seen.
-        clean_logits: Logits before the attack.
-        adversarial_logits: Logits of the adversarial images.
+        clean_rows: Logits before the attack, on the disk where the record is.
+        adversarial_rows: Logits of the adversarial images, likewise.
         linf: Largest absolute pixel difference, in pixel units.
         l2: Euclidean length of the perturbation.
         queries: Queries a black-box attack spent; 0 for one that has the gradient.
@@ -75,8 +76,8 @@ class Record:
     success: Bool[Tensor, " n"]
     failed: Bool[Tensor, " n"]
     first_success: Int64[Tensor, " n"]
-    clean_logits: Float32[Tensor, "n k"]
-    adversarial_logits: Float32[Tensor, "n k"]
+    clean_rows: Rows
+    adversarial_rows: Rows
     linf: Float32[Tensor, " n"]
     l2: Float32[Tensor, " n"]
     queries: Int64[Tensor, " n"]
@@ -99,6 +100,16 @@ class Record:
     def classes(self) -> int:
         """Number of classes k."""
         return len(self.class_names)
+
+    @cached_property
+    def clean_logits(self) -> Float32[Tensor, "n k"]:
+        """All of `clean_rows`, in memory from now on."""
+        return self.clean_rows.all()
+
+    @cached_property
+    def adversarial_logits(self) -> Float32[Tensor, "n k"]:
+        """All of `adversarial_rows`, in memory from now on."""
+        return self.adversarial_rows.all()
 
     @property
     def correct(self) -> Bool[Tensor, " n"]:
@@ -123,11 +134,11 @@ class Record:
     @property
     def undecided(self) -> list[int]:
         """Ids of samples whose two largest logits differ by less than 1e-5, before or after."""
-        near = torch.zeros(len(self), dtype=torch.bool)
-        for logits in (self.clean_logits, self.adversarial_logits):
-            top = logits.topk(min(2, self.classes), dim=1).values
-            near |= (top[:, 0] - top[:, -1]) < 1e-5
-        return self.ids[near].tolist()
+        before, after = (
+            torch.cat([_close(logits) for logits in rows.chunks(CHUNK)])
+            for rows in (self.clean_rows, self.adversarial_rows)
+        )
+        return self.ids[before | after].tolist()
 
     def confusion(self) -> Int64[Tensor, "k k"]:
         """Samples of class i (row) predicted as class j after the attack."""
@@ -172,8 +183,8 @@ class Record:
             success=adversarial.argmax(dim=1) != truth,
             failed=torch.zeros(len(truth), dtype=torch.bool),
             first_success=torch.full((len(truth),), -1),
-            clean_logits=clean,
-            adversarial_logits=adversarial,
+            clean_rows=Rows([clean]),
+            adversarial_rows=Rows([adversarial]),
             linf=zeros,
             l2=zeros,
             queries=zeros.long(),
@@ -183,7 +194,7 @@ class Record:
 
     @classmethod
     def open(cls, path: str | Path) -> "Record":
-        """Read a record folder; its columns are read from disk where they are used.
+        """Read a record folder; its logits are read from disk where they are used.
 
         Raises:
             InputError: If it is no record, not complete, or a file of it is damaged.
@@ -215,12 +226,19 @@ def assemble(shards: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -
     halved = [shard["halved_to"] for shard in shards if shard["halved_to"] is not None]
     return Record(
         **columns,
+        clean_rows=Rows([shard["clean_logits"] for shard in shards]),
+        adversarial_rows=Rows([shard["adversarial_logits"] for shard in shards]),
         class_names=settings["class_names"],
         settings={**settings, "halved_to": min(halved, default=None)},
         passes=summed(Passes, [shard["passes"] for shard in shards]),
         gradients=summed(GradientCounts, [shard["gradients"] for shard in shards]),
         seconds=sum(shard["seconds"] for shard in shards),
     )
+
+
+def _close(logits: Float32[Tensor, "n k"]) -> Bool[Tensor, " n"]:
+    top = logits.topk(min(2, logits.shape[1]), dim=1).values
+    return (top[:, 0] - top[:, -1]) < 1e-5
 
 
 def _check_arrays(

@@ -2,22 +2,22 @@
 
 A run folder holds `manifest.json` (what was asked: kind, settings, versions) and the files of
 the run. A file is either whole or absent, whatever is killed and whenever: it is written beside
-its place, flushed to the disk, and renamed.
+its place, flushed to the disk, and renamed. One process works in it alone, or several share it.
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from classward.core.errors import InputError, SystemFaultError
+from classward.records.locks import CLAIM, LOCK, claim, is_lock, lock, opened, share, turn
 from classward.records.manifest import SCHEMA, check_same, read_manifest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -72,10 +72,13 @@ class RunFolder:
         path: Where it is.
         kind: What made it, such as "attack".
         settings: What was asked, as plain JSON values.
+        joined: Whether other processes may work in it at the same time.
     """
 
-    def __init__(self, path: Path, kind: str, settings: dict[str, Any]) -> None:
-        self.path, self.kind, self.settings = path, kind, settings
+    def __init__(
+        self, path: Path, kind: str, settings: dict[str, Any], *, joined: bool = False
+    ) -> None:
+        self.path, self.kind, self.settings, self.joined = path, kind, settings, joined
 
     @classmethod
     @contextmanager
@@ -87,6 +90,7 @@ class RunFolder:
         *,
         resume: bool = False,
         overwrite: bool = False,
+        join: bool = False,
     ) -> Iterator["RunFolder"]:
         """Make or take up a run folder and hold its lock until the block ends.
 
@@ -96,6 +100,7 @@ class RunFolder:
             settings: What is asked, plain JSON values; a resumed run must ask the same.
             resume: Take up what is there.
             overwrite: Remove what is there, if it is a run.
+            join: Make it or take it up, and share it with others that join; see `claimed`.
 
         Raises:
             InputError: If the folder is in use, holds something else, or another run.
@@ -103,22 +108,19 @@ class RunFolder:
         """
         path = Path(path)
         settings = json.loads(json.dumps(settings, allow_nan=False))
-        check_free(path, resume, overwrite)
+        check_free(path, resume, overwrite, join)
         made = _make(path)
-        with _locked(path):
-            try:
-                _sweep(path)
-                if overwrite:
-                    _clear(path)
-                if (path / "manifest.json").exists():
-                    check_same(path, kind, settings)
-                else:
-                    manifest = {"schema": SCHEMA, "kind": kind, "settings": settings}
-                    atomic_write(path / "manifest.json", _json(manifest))
-            except BaseException:
-                _remove_if_empty(path, made)
-                raise
-            yield cls(path, kind, settings)
+        with opened(path / LOCK) as held:
+            with turn(path) if join else nullcontext():
+                alone = lock(held, path, join=join)
+                try:
+                    _set_up(path, kind, settings, alone=alone, overwrite=overwrite)
+                except BaseException:
+                    _remove_if_empty(path, made)
+                    raise
+                if join and alone:
+                    share(held, path)
+            yield cls(path, kind, settings, joined=join)
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
@@ -129,6 +131,27 @@ class RunFolder:
         """
         manifest = read_manifest(Path(path))
         return cls(Path(path), manifest["kind"], manifest["settings"])
+
+    @contextmanager
+    def claimed(self, part: str) -> Iterator[bool]:
+        """Whether a part of the run is for this process to make, until the block ends.
+
+        Where the folder is not shared it always is. Of a shared one, ask once more what is
+        there: another may have made the part just before. If the block ends well, it is made.
+        """
+        if not self.joined:
+            yield True
+            return
+        with claim(self.path, _checked(part)) as mine:
+            if mine:
+                _sweep(self.path, f".*-{part}[-.]*{TEMPORARY}")  # of who died making it
+            yield mine
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Let processes that share the folder go through the block one after another."""
+        with turn(self.path) if self.joined else nullcontext():
+            yield
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file of the run, atomically."""
@@ -171,27 +194,26 @@ def _checked(name: str) -> str:
     return name
 
 
-def check_free(path: Path, resume: bool, overwrite: bool) -> None:
+def check_free(path: Path, resume: bool, overwrite: bool, join: bool = False) -> None:
     """Whether a run may be made here; says so before any work is done for it.
 
     Raises:
-        InputError: If the folder holds something else, or a run and neither flag is given.
+        InputError: If the folder holds something else, or a run and no flag says what of it.
     """
-    if resume and overwrite:
-        raise InputError("resume and overwrite exclude each other: give one of them")
+    if overwrite and (resume or join):
+        other = "resume" if resume else "join"
+        raise InputError(f"{other} and overwrite exclude each other: give one of them")
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: a file, expected a folder for the run")
     try:
-        content = path.is_dir() and any(entry.name != ".lock" for entry in path.iterdir())
+        found = [*path.iterdir()] if path.is_dir() else []
     except OSError as error:
         raise _fault(error, path, 0) from None
-    if not content:
-        return
-    if not (path / "manifest.json").exists() and any(
-        not entry.name.endswith(TEMPORARY) and entry.name != ".lock" for entry in path.iterdir()
-    ):
+    is_run = (path / "manifest.json").exists()  # asked after the listing: others may write
+    empty = all(is_lock(entry) or entry.name.endswith(TEMPORARY) for entry in found)
+    if not is_run and not empty:
         raise InputError(f"{path}: holds files that are not of a run; choose another folder")
-    if (path / "manifest.json").exists() and not (resume or overwrite):
+    if is_run and not (resume or overwrite or join):
         raise InputError(f"{path}: holds a run; pass --resume to go on or --overwrite")
 
 
@@ -208,9 +230,10 @@ def _make(path: Path) -> Path | None:
 
 
 def _remove_if_empty(path: Path, topmost: Path | None) -> None:
-    if topmost is None or any(entry.name != ".lock" for entry in path.iterdir()):
+    if topmost is None or any(not is_lock(entry) for entry in path.iterdir()):
         return
-    (path / ".lock").unlink(missing_ok=True)
+    for entry in path.iterdir():
+        entry.unlink(missing_ok=True)
     for folder in (path, *path.parents):
         try:
             folder.rmdir()
@@ -220,29 +243,30 @@ def _remove_if_empty(path: Path, topmost: Path | None) -> None:
             return
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        descriptor = os.open(path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
-    except OSError as error:
-        raise _fault(error, path, 0) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise InputError(f"{path}: in use by another process; wait or choose another") from None
-    finally:
-        os.close(descriptor)  # frees the lock, as the end of the process does
+def _set_up(
+    path: Path, kind: str, settings: dict[str, Any], *, alone: bool, overwrite: bool
+) -> None:
+    """Write the manifest, or check that the run there is the one that is asked for."""
+    if alone:
+        _sweep(path, f".*{TEMPORARY}", f"{CLAIM}*{LOCK}")
+    if overwrite:
+        _clear(path)
+    if (path / "manifest.json").exists():
+        check_same(path, kind, settings)
+    else:
+        manifest = {"schema": SCHEMA, "kind": kind, "settings": settings}
+        atomic_write(path / "manifest.json", _json(manifest))
 
 
-def _sweep(path: Path) -> None:
-    for leftover in path.rglob(f".*{TEMPORARY}"):
-        leftover.unlink(missing_ok=True)
+def _sweep(path: Path, *patterns: str) -> None:
+    for pattern in patterns:
+        for leftover in path.rglob(pattern):
+            leftover.unlink(missing_ok=True)
 
 
 def _clear(path: Path) -> None:
     for entry in path.iterdir():
-        if entry.name == ".lock":
+        if is_lock(entry):
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)

@@ -7,6 +7,7 @@ from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
+from classward.records.correction_study_result import CorrectionStudy
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
@@ -20,6 +21,7 @@ RESULTS: dict[str, type[Result]] = {
     "audit": Audit,
     "comparison": Comparison,
     "correction": CorrectionTable,
+    "correction study": CorrectionStudy,
     "demo": Demo,
     "detection": DetectionTable,
     "explanation": Explanation,

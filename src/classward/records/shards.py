@@ -2,7 +2,7 @@
 
 A shard is one `.npy` file for each column, and last `shard-00000.json`, which names them with
 their SHA-256 digests. A shard without that file does not exist. What differs from run to run,
-the wall time and where memory ran out, is in `notes.json`, apart from what must not.
+the wall time and where memory ran out, is in `notes-00000.json`, apart from what must not.
 """
 
 import io
@@ -15,15 +15,28 @@ from torch import Tensor
 
 from classward.core.errors import InputError
 from classward.records.result import GradientCounts, Passes, R, Result
+from classward.records.rows import RowFile, load_numbers
 from classward.records.run_folder import RunFolder, sha256
 
 SHARD = 4096  # samples
-NOTES = "notes.json"
+LOGITS = ("clean_logits", "adversarial_logits")  # the wide columns, left on the disk
 
 
 def shard_count(samples: int) -> int:
     """Number of shards of so many samples."""
     return -(-samples // SHARD)
+
+
+def shard_range(index: int, samples: int) -> range:
+    """Positions of the samples of one shard, in a record of so many."""
+    return range(index * SHARD, min((index + 1) * SHARD, samples))
+
+
+def committed_samples(folder: RunFolder, samples: int) -> int:
+    """How many samples of a record of so many are in committed shards, whoever made them."""
+    names = {path.name for path in folder.path.glob("shard-*.json")}
+    there = (i for i in range(shard_count(samples)) if f"shard-{i:05d}.json" in names)
+    return sum(len(shard_range(index, samples)) for index in there)
 
 
 def write_shard(
@@ -43,28 +56,32 @@ def write_shard(
 def read_shard(folder: RunFolder, index: int) -> dict[str, Any] | None:
     """Columns, counts and notes of a committed shard; None if it was not committed.
 
+    Logits are a `RowFile`, images are read where they are used, the other columns now.
+
     Raises:
         InputError: If a file of it is absent or damaged.
     """
     if not (folder.path / f"shard-{index:05d}.json").exists():
         return None
     files, shard = _marked(folder, f"shard-{index:05d}.json")
-    shard |= _notes(folder).get(f"{index:05d}", {})
+    if (folder.path / _notes(index)).exists():
+        shard |= folder.read_json(_notes(index))
     for file, expected in files.items():
         name = file.removeprefix(f"shard-{index:05d}-").removesuffix(".npy")
         path = folder.path / f"shard-{index:05d}-{name}.npy"  # nothing outside the folder
         if not path.exists() or sha256(path) != expected:
             raise InputError(f"{path}: damaged or absent; start the run anew")
-        try:
-            shard[name] = torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
-        except (ValueError, TypeError):
-            raise InputError(f"{path}: not a .npy file of numbers") from None
+        if name in LOGITS:
+            shard[name] = RowFile.of(path)
+        else:
+            column = torch.from_numpy(load_numbers(path))
+            shard[name] = column if name == "images" else column.clone()
     return shard
 
 
 def write_notes(folder: RunFolder, index: int, notes: Mapping[str, Any]) -> None:
     """Keep the seconds a shard took and, under "halved_to", where memory ran out."""
-    folder.write_json(NOTES, _notes(folder) | {f"{index:05d}": dict(notes)})
+    folder.write_json(_notes(index), dict(notes))
 
 
 def summed(kind: type[R], counts: Sequence[R]) -> R:
@@ -88,5 +105,5 @@ def _marked(folder: RunFolder, name: str) -> tuple[dict[str, str], dict[str, Any
         raise InputError(f"{folder.path / name}: damaged; start the run anew") from None
 
 
-def _notes(folder: RunFolder) -> dict[str, Any]:
-    return folder.read_json(NOTES) if (folder.path / NOTES).exists() else {}
+def _notes(index: int) -> str:
+    return f"notes-{index:05d}.json"

@@ -1,10 +1,16 @@
-"""An explanation of a corrector: its sentences and its table as text."""
+"""An explanation of a corrector: its sentences, its table as text, and what its page shows."""
+
+from typing import Any
 
 from classward.records.explanation_result import Explanation, SupportingClasses
-from classward.reporting.wording import label, number, percent, words
+from classward.reporting.figure import svg
+from classward.reporting.mean_logits import mean_logits_plot
+from classward.reporting.references import references
+from classward.reporting.wording import called, label, number, percent, words
 
 SHOWN = 3  # supporting classes in a line
 BLIND = ("random weights", "permuted labels")  # references that know nothing of the attack
+STRONG = 0.5  # rank correlation beyond which counts may be those of the inputs
 
 
 def explanation_sentences(explanation: Explanation) -> dict[str, str]:
@@ -15,6 +21,8 @@ def explanation_sentences(explanation: Explanation) -> dict[str, str]:
         which = f" ({words(entry.attack)})" if named else ""
         told[f"What it listens to{which}"] = _listens(entry)
         told[f"Does it depend on them{which}"] = _depends(entry)
+    if explanation.instance is not None:
+        told[f"Image {explanation.instance.sample}"] = _instance(explanation)
     return told
 
 
@@ -22,28 +30,50 @@ def explanation_table(explanation: Explanation) -> list[list[str]]:
     """Frequencies and overlaps, one line for each attack and reference, the head first."""
     rows = [["attack", "counts of", "most frequent class", "overlap"]]
     for entry in explanation.attacks:
-        rows.append([words(entry.attack), "the corrector", percent(entry.top_share), "1.00"])
+        top = percent(entry.joined.top_share)
+        rows.append([words(entry.attack), "the corrector", top, "1.00"])
         rows += [
             ["", name, percent(reference.top_share), number(reference.overlap)]
-            for name, reference in entry.references.items()
+            for name, reference in entry.joined.references.items()
         ]
     return rows
 
 
+def explanation_view(explanation: Explanation) -> dict[str, Any]:
+    """What the page's template may name."""
+    return {
+        "title": "What a corrector listens to",
+        "explanation": explanation,
+        "histograms": [
+            svg(mean_logits_plot(entry.mean_logits), f"mean{n}")
+            for n, entry in enumerate(explanation.attacks)
+        ],
+        "references": references(["corrector", "supporting_classes"]),
+    }
+
+
 def _listens(entry: SupportingClasses) -> str:
+    joined = entry.joined
     chance = max(
-        (reference.top_share for name, reference in entry.references.items() if name in BLIND),
+        (reference.top_share for name, reference in joined.references.items() if name in BLIND),
         default=entry.expected_share,
     )
-    more = "more" if entry.top_share > chance else "no more"
-    classes = ", ".join(map(label, entry.supporting[:SHOWN]))
+    more = "more" if joined.top_share > chance else "no more"
+    classes = ", ".join(map(label, joined.supporting[:SHOWN]))
     most = (
         "pulls most" if entry.looked_at == 1 else f"is of the {entry.looked_at} that pull most"
     )
+    follows = joined.follows_logits
+    inputs = (
+        f" The counts follow the mean logits (rank correlation {number(follows)}): they may be "
+        "those of inputs that are not centered."
+        if follows is not None and abs(follows) > STRONG
+        else ""
+    )
     return (
-        f"Most often to {classes}: the first {most} in {percent(entry.top_share)} of "
+        f"Most often to {classes}: the first {most} in {percent(joined.top_share)} of "
         f"{entry.samples} images, {more} than something that has not learned of this attack "
-        f"shows ({percent(chance)})."
+        f"shows ({percent(chance)}).{inputs}"
     )
 
 
@@ -54,3 +84,13 @@ def _depends(entry: SupportingClasses) -> str:
         f"{entry.by:g} {percent(lowered.value)}, with those of as many random classes "
         f"{percent(chance.value)}."
     )
+
+
+def _instance(explanation: Explanation) -> str:
+    assert explanation.instance is not None
+    told = "; ".join(
+        f"{words(entry.attack)} makes it {called(entry.said)}, corrected "
+        f"{called(entry.corrected)}, pulled most by {called(entry.pulls[0].name)}"
+        for entry in explanation.instance.attacks
+    )
+    return f"It is of {called(explanation.instance.label)}: {told}."

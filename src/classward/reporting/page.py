@@ -12,6 +12,7 @@ from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit, ClassAccuracy
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
+from classward.records.correction_study_result import CorrectionStudy
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
@@ -25,6 +26,8 @@ from classward.reporting.busiest import READABLE, block, busiest, off_diagonal
 from classward.reporting.chord import chord
 from classward.reporting.class_bars import MOST_BARS, class_bars, least_robust
 from classward.reporting.comparison import comparison_view
+from classward.reporting.correction_study import study_view
+from classward.reporting.explanation import explanation_view
 from classward.reporting.figure import svg
 from classward.reporting.heatmap import heatmap, pixels
 from classward.reporting.references import references
@@ -98,14 +101,12 @@ def _view(result: Result, examples: list[PairExample]) -> tuple[str, View]:
             return "detection.html", {
                 "title": "Can attacked logits be told",
                 "detection": result,
-                "references": references(["detector"]),
+                "references": references(["logit_scores", "noise_statistic", "logit_mimicry"]),
             }
         case Explanation():
-            return "explanation.html", {
-                "title": "What a corrector listens to",
-                "explanation": result,
-                "references": references(["corrector", "supporting_classes"]),
-            }
+            return "explanation.html", explanation_view(result)
+        case CorrectionStudy():
+            return "correction_study.html", study_view(result)
     raise InputError(
         f"a {type(result).__name__} has no page; audit, analyze, compare, correct or train"
     )

@@ -8,6 +8,7 @@ from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
+from classward.records.correction_study_result import CorrectionStudy
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
@@ -15,7 +16,8 @@ from classward.records.explanation_result import Explanation
 from classward.records.result import Result
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_tables
-from classward.reporting.detection import detection_rows
+from classward.reporting.correction_study import study_table
+from classward.reporting.detection import detection_tables
 from classward.reporting.explanation import explanation_table
 from classward.reporting.sentences import sentences
 from classward.reporting.wording import (
@@ -73,12 +75,14 @@ def _tables(result: Result) -> list[str]:
         case Demo():
             return _demo(result)
         case Comparison():
-            return _comparison(result)
+            return _several(comparison_tables(result))
         case DetectionTable():
-            head, *rows = detection_rows(result)
-            return ["", *_aligned(head, _clipped(rows))]
+            return _several(detection_tables(result))
         case Explanation():
             head, *rows = explanation_table(result)
+            return ["", *_aligned(head, _clipped(rows))]
+        case CorrectionStudy():
+            head, *rows = study_table(result)
             return ["", *_aligned(head, _clipped(rows))]
     raise InputError(f"a {type(result).__name__} has no summary")
 
@@ -165,12 +169,8 @@ def _demo(demo: Demo) -> list[str]:
     return [*_correction(demo.correction)[:-2], bare, *_training(demo.training)]
 
 
-def _comparison(comparison: Comparison) -> list[str]:
-    return [
-        line
-        for head, *rows in comparison_tables(comparison)
-        for line in ["", *_aligned(head, _clipped(rows))]
-    ]
+def _several(tables: list[list[list[str]]]) -> list[str]:
+    return [line for head, *rows in tables for line in ["", *_aligned(head, _clipped(rows))]]
 
 
 def _clipped(rows: list[list[str]]) -> list[list[str]]:

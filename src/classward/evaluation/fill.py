@@ -1,0 +1,169 @@
+"""Fills the shards of a record, batch by batch; several processes may fill the same.
+
+Each process takes the next shard that is neither committed nor claimed. When none is left it
+waits for the others, and takes over what one that died had claimed.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from classward.core.memory import Room
+from classward.core.types import Images
+from classward.evaluation.call import Call, reached
+from classward.evaluation.pictures import in_8_bit
+from classward.evaluation.request import Request
+from classward.evaluation.watched import Watched
+from classward.records.result import GradientCounts, Passes
+from classward.records.run_folder import RunFolder
+from classward.records.shards import (
+    committed_samples,
+    read_shard,
+    shard_count,
+    shard_range,
+    summed,
+    write_notes,
+    write_shard,
+)
+
+Progress = Callable[[int, int], None]  # samples done, samples in all
+COUNTS, NOTES = ("passes", "gradients"), ("seconds", "halved_to")
+POLL = 1.0  # seconds between looks at what other processes have committed
+
+
+def filled(asked: Request, folder: RunFolder | None, tell: Progress) -> list[dict[str, Any]]:
+    """Columns and counts of all shards, each made here or by who else works on the run.
+
+    Args:
+        asked: What is asked.
+        folder: Where shards are committed; `None` keeps them in memory.
+        tell: Told after each batch how many samples are done, by anyone, of how many.
+    """
+    samples, room = len(asked.judge.data), Room(asked.batch_size)
+    shards: dict[int, dict[str, Any]] = {}
+    while missing := [i for i in range(shard_count(samples)) if i not in shards]:
+        found = {index: _shard(asked, index, room, folder, tell) for index in missing}
+        there = {index: shard for index, shard in found.items() if shard is not None}
+        shards |= there
+        if folder is not None:
+            tell(committed_samples(folder, samples), samples)
+        if not there:
+            time.sleep(POLL)
+    return [shards[index] for index in sorted(shards)]
+
+
+def _shard(
+    asked: Request, index: int, room: Room, folder: RunFolder | None, tell: Progress
+) -> dict[str, Any] | None:
+    """Columns and counts of one shard, made if it was not; None if another makes it."""
+    samples = len(asked.judge.data)
+    if folder is None:
+        return _made(asked, index, room, tell, shard_range(index, samples).start)
+    if (committed := read_shard(folder, index)) is not None:
+        return committed
+    with folder.claimed(f"{index:05d}") as mine:
+        if not mine:
+            return None
+        if (committed := read_shard(folder, index)) is not None:
+            return committed
+        columns = _made(asked, index, room, tell, committed_samples(folder, samples))
+        counts = {name: columns.pop(name) for name in COUNTS}
+        write_notes(folder, index, {name: columns.pop(name) for name in NOTES})
+        write_shard(folder, index, columns, counts)
+    return read_shard(folder, index)
+
+
+def _made(
+    asked: Request, index: int, room: Room, tell: Progress, before: int
+) -> dict[str, Any]:
+    """Columns, counts and notes of one shard; `before` it so many samples were done."""
+    samples = len(asked.judge.data)
+    positions = shard_range(index, samples)
+    started, done, batches = time.perf_counter(), 0, []
+    while done < len(positions):
+        first = positions.start + done
+        batches.append(room.fit(partial(_batch, asked, first, positions.stop)))
+        done += len(batches[-1]["ids"])
+        tell(before + done, samples)
+    counts = {
+        "passes": summed(Passes, [batch.pop("passes") for batch in batches]),
+        "gradients": summed(GradientCounts, [batch.pop("gradients") for batch in batches]),
+    }
+    columns = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+    seconds = round(time.perf_counter() - started, 3)
+    return columns | counts | {"seconds": seconds, "halved_to": room.halved_to}
+
+
+def _batch(asked: Request, first: int, last: int, most: int) -> dict[str, Any]:
+    """Columns and counts of one batch, attacked as often as asked, each time what still stands.
+
+    Its samples are at the positions from `first` on, at most `most`, and before `last`.
+    """
+    asked, judge = replace(asked, batch_size=most), asked.judge
+    watched = Watched(asked.gradient_model, judge.model if asked.mode == "fast" else None)
+    positions, judge.asked = torch.arange(first, min(first + most, last)), 0
+    images, labels, ids = judge.batch(positions)
+    aims = None if asked.targets is None else asked.targets[positions].to(images.device)
+    clean = judge.logits(images, ids)
+    best = _Best(images, clean)
+    for restart in range(asked.restarts):
+        where = best.going.nonzero().flatten()
+        if len(where) == 0:
+            break
+        aimed = None if aims is None else aims[where]
+        call = Call(asked, watched, images[where], labels[where], ids[where.cpu()], aimed)
+        best.take(where, call, call.attack(restart), first=restart == 0)
+    columns = {"ids": ids, "labels": labels} | best.columns(images, clean)
+    if asked.save_images:
+        rounded, distances = in_8_bit(best.images, images)
+        won = reached(judge.logits(rounded, ids), labels, aims) & ~best.failed
+        columns |= {"images": best.images, "success_8bit": won} | distances
+    passes = Passes(forward=watched.forward + judge.asked, backward=watched.backward)
+    counts = {"passes": passes, "gradients": watched.gradients}
+    return {name: rows.cpu() for name, rows in columns.items()} | counts
+
+
+class _Best:
+    """What is kept of a batch over the restarts: the first run, then successes alone."""
+
+    def __init__(self, images: Images, clean: Tensor) -> None:
+        count = len(images)
+        self.images, self.logits = images.clone(), clean.clone()
+        self.going = torch.ones(count, dtype=torch.bool, device=images.device)
+        self.failed = torch.zeros(count, dtype=torch.bool, device=images.device)
+        self.first_success = torch.full((count,), -1, device=images.device)
+        self.queries = torch.zeros(count, dtype=torch.int64, device=images.device)
+
+    def take(self, where: Tensor, call: Call, made: Images, *, first: bool) -> None:
+        """Judge the images that `call` made of the samples at `where`, and keep what counts."""
+        logits = call.asked.judge.logits(made, call.ids)
+        won = call.success(logits) & ~call.failed
+        kept = torch.ones_like(won) if first else won
+        self.images[where[kept]], self.logits[where[kept]] = made[kept], logits[kept]
+        self.failed[where[kept]] = call.failed[kept]
+        self.first_success[where[won]] = call.first_success[won]
+        again = won & (call.first_success > 0)  # of an oracle, counted over all runs
+        self.first_success[where[again]] += self.queries[where[again]]
+        self.queries[where] += call.queries
+        self.going[where[won]] = False
+
+    def columns(self, images: Images, clean: Tensor) -> dict[str, Tensor]:
+        """Columns of the record."""
+        change = (self.images - images).flatten(1)
+        return {
+            "clean_predictions": clean.argmax(dim=1),
+            "predictions": self.logits.argmax(dim=1),
+            "success": ~self.going,
+            "failed": self.failed,
+            "first_success": self.first_success,
+            "clean_logits": clean,
+            "adversarial_logits": self.logits,
+            "linf": change.abs().amax(dim=1),
+            "l2": change.norm(dim=1),
+            "queries": self.queries,
+        }
