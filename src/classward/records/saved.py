@@ -8,6 +8,7 @@ from classward.records.audit_result import Audit
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.correction_study_result import CorrectionStudy
+from classward.records.defense_contest_result import DefenseContest
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
@@ -22,6 +23,7 @@ RESULTS: dict[str, type[Result]] = {
     "comparison": Comparison,
     "correction": CorrectionTable,
     "correction study": CorrectionStudy,
+    "defense contest": DefenseContest,
     "demo": Demo,
     "detection": DetectionTable,
     "explanation": Explanation,

@@ -1,7 +1,6 @@
 """A study of logits correction: its tables, and what its page shows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from classward.records.correction_study_result import (
@@ -16,31 +15,13 @@ from classward.records.explanation_result import SupportingClasses
 from classward.records.result import Share
 from classward.reporting.correction_study_sentences import predicts, second_layer
 from classward.reporting.references import references
+from classward.reporting.section import Cell, Section, Table
 from classward.reporting.wording import UNDEFINED, label, number, percent, printable, words
 
 SHOWN = 3  # supporting classes in a cell
 BLIND = ("random weights", "permuted labels")  # references that know nothing of the attack
 SECOND = "another seed"
 ACCURACIES = ("clean", "corrected", "attacked", "corrected")  # each pair without and with it
-Cell = str | Share
-Table = list[list[Cell]]  # the head first
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A table of the page under its title.
-
-    Attributes:
-        title: What it answers.
-        note: How to read it.
-        table: Its lines, the head first.
-        texts: How many columns at the left are words.
-    """
-
-    title: str
-    note: str
-    table: Table
-    texts: int = 1
 
 
 def study_table(study: CorrectionStudy) -> list[list[str]]:

@@ -13,6 +13,7 @@ from classward.records.audit_result import Audit, ClassAccuracy
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.correction_study_result import CorrectionStudy
+from classward.records.defense_contest_result import DefenseContest
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
@@ -27,6 +28,7 @@ from classward.reporting.chord import chord
 from classward.reporting.class_bars import MOST_BARS, class_bars, least_robust
 from classward.reporting.comparison import comparison_view
 from classward.reporting.correction_study import study_view
+from classward.reporting.defense_contest import contest_view
 from classward.reporting.explanation import explanation_view
 from classward.reporting.figure import svg
 from classward.reporting.heatmap import heatmap, pixels
@@ -107,6 +109,8 @@ def _view(result: Result, examples: list[PairExample]) -> tuple[str, View]:
             return "explanation.html", explanation_view(result)
         case CorrectionStudy():
             return "correction_study.html", study_view(result)
+        case DefenseContest():
+            return "defense_contest.html", contest_view(result)
     raise InputError(
         f"a {type(result).__name__} has no page; audit, analyze, compare, correct or train"
     )

@@ -6,6 +6,7 @@ from classward.records.audit_result import Audit, Check
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.correction_study_result import CorrectionStudy
+from classward.records.defense_contest_result import DefenseContest
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
@@ -14,6 +15,7 @@ from classward.records.result import Result, Share, Statistic
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_sentences
 from classward.reporting.correction_study_sentences import study_sentences
+from classward.reporting.defense_contest import contest_sentences
 from classward.reporting.detection import detection_sentences
 from classward.reporting.explanation import explanation_sentences
 from classward.reporting.wording import (
@@ -55,6 +57,8 @@ def sentences(shown: Result) -> dict[str, str]:
             return explanation_sentences(shown)
         case CorrectionStudy():
             return study_sentences(shown)
+        case DefenseContest():
+            return contest_sentences(shown)
     raise InputError(f"a {type(shown).__name__} has no sentences")
 
 

@@ -9,6 +9,7 @@ from classward.records.audit_result import Audit
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.correction_study_result import CorrectionStudy
+from classward.records.defense_contest_result import DefenseContest
 from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
@@ -17,6 +18,7 @@ from classward.records.result import Result
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_tables
 from classward.reporting.correction_study import study_table
+from classward.reporting.defense_contest import contest_table_lines
 from classward.reporting.detection import detection_tables
 from classward.reporting.explanation import explanation_table
 from classward.reporting.sentences import sentences
@@ -83,6 +85,9 @@ def _tables(result: Result) -> list[str]:
             return ["", *_aligned(head, _clipped(rows))]
         case CorrectionStudy():
             head, *rows = study_table(result)
+            return ["", *_aligned(head, _clipped(rows))]
+        case DefenseContest():
+            head, *rows = contest_table_lines(result)
             return ["", *_aligned(head, _clipped(rows))]
     raise InputError(f"a {type(result).__name__} has no summary")
 

@@ -1,0 +1,132 @@
+"""`classward contest`: several defenses trained at equal cost, and compared."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+import classward.attacks
+import classward.defenses
+from classward.cli import options
+from classward.cli.screen import progress, say, show
+from classward.core.balls import ball
+from classward.core.errors import InputError
+from classward.core.methods import make, methods
+from classward.data.load import load_data
+from classward.defenses.base import Defense
+from classward.evaluation.suites import aa_lite, autoattack
+from classward.experiments.defense_contest import Contest, defense_contest
+from classward.models.load import models
+from classward.reporting.page import render
+from classward.reporting.summary import text_summary
+from classward.training.schedule import Recipe
+
+LITE = {"steps": 20, "target_classes": 3, "queries": 200}
+PAIRED = ("symmetry_aware", "inter_class")  # their pairs come from a warm-up
+
+
+@options.shared
+def contest(
+    given: options.Common,
+    *,
+    defense: Annotated[
+        list[str],
+        typer.Option(
+            help="A defense and its options, such as trades:beta=2, or all; the others are "
+            "compared with the first."
+        ),
+    ],
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each defense.")] = 3,
+    eps: options.Eps = "8/255",
+    norm: options.Norm = "linf",
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the PGD that judges.")] = 50,
+    suite: Annotated[
+        Literal["lite", "standard"],
+        typer.Option(help="AutoAttack standard, or its attacks with small budgets."),
+    ] = "lite",
+    suite_samples: Annotated[
+        int, typer.Option(min=1, help="Test images that the suite attacks: the first ones.")
+    ] = 200,
+    train_samples: Annotated[
+        str | None, typer.Option(help="Training images: N, or first:N; all by default.")
+    ] = None,
+    set_: options.Set = None,
+) -> int:
+    """Train --model with each --defense; `--set` takes recipe.NAME and attack.NAME."""
+    if given.model not in models():
+        raise InputError(f"--model {given.model}: a contest trains a built-in network")
+    if given.weights is not None:
+        raise InputError("a contest trains from first weights: leave --weights out")
+    radius = options.radius(eps, norm)
+    if radius == 0:
+        raise InputError("--eps 0: an attack needs room")
+    recipe, attack = _by_owner(options.settings(set_))
+    judging = given.samples_of("test")
+    training = load_data(given.data, split="train", root=given.data_root)
+    if train_samples is not None:
+        training = training.take(train_samples)
+    within = ball(norm, radius)
+    asked = Contest(
+        defenses=_defenses(defense),
+        model=given.model,
+        training=training,
+        judging=judging,
+        attack=make(
+            classward.attacks,
+            str(attack.pop("name", "pgd")),
+            **{"eps": radius, "norm": norm, "step_size": _step(radius, attack)} | attack,
+        ),
+        recipe=Recipe(**recipe),
+        eps=radius,
+        norm=norm,
+        steps=steps,
+        suite=autoattack(within) if suite == "standard" else aa_lite(within, **LITE),
+        suite_samples=min(suite_samples, len(judging)),
+        seeds=list(range(given.seed, given.seed + seeds)),
+        device=given.device,
+    )
+    folder = given.folder("contest")
+    with progress() as tell:
+        told = defense_contest(
+            asked, folder, resume=given.resume, overwrite=given.overwrite, progress=tell
+        )
+    render(told, folder / "report.html")
+    show(told.to_dict(), text_summary(told), as_json=given.as_json)
+    say(f"report: {folder / 'report.html'}")
+    return 0
+
+
+def _step(radius: float, attack: dict[str, Any]) -> float:
+    """A quarter of the radius, or more where so few steps would end short of it."""
+    steps = attack.get("steps", 10)
+    return radius / min(4, steps) if isinstance(steps, int) and steps > 0 else radius / 4
+
+
+def _defenses(named: list[str]) -> dict[str, Defense]:
+    """The defenses by name; "all" is every one with its defaults."""
+    if named == ["all"]:
+        named = [name for name in methods(classward.defenses) if name != "inter_class"]
+        named.sort(key=lambda name: name != "adversarial_training")
+    found: dict[str, Defense] = {}
+    for entry in named:
+        name, _, told = entry.partition(":")
+        given: dict[str, Any] = options.settings(told.split(",") if told else None)
+        if name in PAIRED:
+            given = {"pairs": "warm_up"} | given
+        if entry in found:
+            raise InputError(f"--defense {entry}: named twice")
+        label = entry if name in (other.partition(":")[0] for other in found) else name
+        found[label] = make(classward.defenses, name, **given)
+    return found
+
+
+def _by_owner(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    owners: dict[str, dict[str, Any]] = {"recipe": {}, "attack": {}}
+    for key, value in given.items():
+        owner, _, name = key.rpartition(".")
+        if owner not in owners:
+            raise InputError(
+                f"--set {key}: expected recipe.* or attack.*; options of a defense follow its "
+                "name, as in trades:beta=2"
+            )
+        owners[owner][name] = value
+    return owners["recipe"], owners["attack"]

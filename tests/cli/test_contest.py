@@ -1,0 +1,49 @@
+"""`classward contest`, end to end on the digits."""
+
+import json
+
+import pytest
+
+SMALL = (
+    "contest", "--model", "small_cnn", "--data", "digits", "--samples", "first:40",
+    "--eps", ".2", "--seeds", "2", "--steps", "3", "--suite-samples", "10",
+    "--train-samples", "first:100",
+    "--set", "recipe.epochs=1", "--set", "attack.steps=2",
+)  # fmt: skip
+
+
+def test_trains_judges_and_goes_on(cli, tmp_path):
+    asked = ("--defense", "adversarial_training", "--defense", "trades:beta=1")
+    said = cli(*SMALL, *asked, "--defense", "trades:beta=2", "--out", "c")
+    assert said.code == 0, said.err
+    assert "Which stands best" in said.out and "report: c/report.html" in said.err
+    result = json.loads((tmp_path / "c/result.json").read_text())
+    names = [row["name"] for row in result["defenses"]]
+    assert names == ["adversarial_training", "trades", "trades:beta=2"]
+    assert [row["defense"] for row in result["defenses"][1:]] == [
+        "Trades(attack=None, beta=1.0)",
+        "Trades(attack=None, beta=2.0)",
+    ]
+    assert "beta=2" in (tmp_path / "c/report.html").read_text()
+    before = (tmp_path / "c/result.json").read_bytes()
+    more = (*asked, "--defense", "trades:beta=2", "--out", "c", "--resume")
+    assert cli(*SMALL, *more).code == 0
+    assert (tmp_path / "c/result.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--defense", "trade"), "unknown defense 'trade', the nearest is 'trades'"),
+        (("--defense", "trades:gamma=1"), "unknown option 'gamma'"),
+        (("--defense", "trades", "--defense", "trades"), "named twice"),
+        (("--defense", "trades", "--eps", "0"), "an attack needs room"),
+        (("--defense", "trades", "--set", "beta=2"), "options of a defense follow its name"),
+        (("--defense", "trades", "--model", "mine.py:model"), "trains a built-in network"),
+        (("--defense", "trades", "--weights", "w"), "leave --weights out"),
+    ],
+)
+def test_what_is_unfit_is_refused_before_anything_is_made(cli, tmp_path, options, said):
+    told = cli(*SMALL, "--out", "c", *options)
+    assert told.code == 2 and said in told.err, told.err
+    assert not (tmp_path / "c").exists()
