@@ -54,8 +54,13 @@ def test_cifar10_is_the_batches_in_order(tmp_path, official, split, names, packe
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_cifar100_has_the_fine_labels(tmp_path, official, split):
-    labels, pixels, _ = official[1][f"{split}.bin"]
+@pytest.mark.parametrize("packed", [True, False])
+def test_cifar100_has_the_fine_labels(tmp_path, official, split, packed):
+    labels, pixels, content = official[1][f"{split}.bin"]
+    if not packed:
+        (tmp_path / "cifar-100-binary").mkdir()
+        (tmp_path / "cifar-100-binary" / f"{split}.bin").write_bytes(content)
+        (tmp_path / "cifar-100-binary.tar.gz").unlink()
     data = cifar100.load(split, tmp_path)
     assert (data.name, data.classes, data.class_names[99]) == ("cifar100", 100, "worm")
     assert data.labels.tolist() == labels.tolist()

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from classward.core.errors import InputError, SystemFaultError
-from classward.models.load import load_model
+from classward.models.heads import LinearHead, PlainHead, UnitWeightHead
+from classward.models.load import build, load_model
+from classward.models.network import first_weights
 from classward.models.weights import save_weights
 
 IMAGES = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -48,6 +50,15 @@ def number():
 
 def wants(depth):
     return net()
+
+def narrow():
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.ReLU(), nn.Linear(5, 3))
+
+def may_read_narrow(weights=None):
+    return narrow() if weights is None else torch.load(weights, weights_only=True)
+
+def headed():
+    return small_cnn(size=4, classes=3, mean=[0.25], std=[0.5])
 
 class Net(nn.Sequential):
     def __init__(self):
@@ -129,6 +140,61 @@ def test_what_goes_wrong_is_said_in_one_line(file, name, options, said):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("function", ["narrow", "may_read_narrow", "headed"])
+@pytest.mark.parametrize(("head", "classes"), [(UnitWeightHead, 4), (LinearHead, 3)])
+def test_what_is_trained_comes_back_from_its_run(file, tmp_path, function, head, classes):
+    name = f"{file}:{function}"
+    network = build(name, classes=classes, channels=1, size=4, seed=3, head=head)
+    assert type(network.head) is head and network.training
+    network.adaptive_losses = ("margin",)
+    about = {"model": name, "channels": 1, "size": 4}
+    (tmp_path / "weights.safetensors").write_bytes(save_weights(network, about))
+    loaded = load_model(name, weights=tmp_path)
+    assert torch.equal(loaded(IMAGES), network.eval()(IMAGES))
+    assert loaded.adaptive_losses == ("margin",) and not loaded.training
+    with pytest.raises(InputError, match=f"made with classes={classes}, not 9"):
+        load_model(name, weights=tmp_path, classes=9)
+
+
+def test_a_head_of_the_file_itself_comes_back(file, tmp_path):
+    file.write_text(
+        FILE + "from classward.models.heads import LinearHead\n"
+        "from classward.models.network import Network\n"
+        "class Own(LinearHead):\n    pass\n"
+        "def owned():\n    return Network(nn.Flatten(), Own(16, 3))\n"
+    )
+    network = build(f"{file}:owned", channels=1, size=4, seed=3)
+    about = {"channels": 1, "size": 4}
+    (tmp_path / "weights.safetensors").write_bytes(save_weights(network, about))
+    loaded = load_model(f"{file}:owned", weights=tmp_path)
+    assert type(loaded.head).__name__ == "Own"
+    assert torch.equal(loaded(IMAGES), network(IMAGES))
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "said"),
+    [
+        ("plain", {}, "plain has no last linear layer to put a head in place of"),
+        ("reads", {}, "reads takes weights: pass weights="),
+        ("narrow", {"size": 5}, r"narrow does not take images of shape \(1, 5, 5\)"),
+        ("narrow", {"classes": 4}, "narrow has 3 classes, not 4"),
+        ("narrow", {"mean": [0.5]}, "give both or neither"),
+        ("headed", {"mean": [0.5], "std": [0.5]}, "normalises its images itself"),
+        ("narrow", {"width": 0.5}, "has layers of its own: leave width out"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_one_line(file, function, options, said):
+    with pytest.raises(InputError, match=said) as caught:
+        build(f"{file}:{function}", **{"channels": 1, "size": 4} | options)
+    assert "\n" not in str(caught.value)
+
+
+def test_first_weights_of_a_new_head_are_of_another_seed_than_those_of_the_layers(file):
+    network = build(f"{file}:narrow", classes=5, channels=1, size=4, seed=3, head=PlainHead)
+    with first_weights(4):
+        assert torch.equal(network.head.weight, PlainHead(5, 5).weight)
+
+
 def test_weights_of_other_layers_are_refused(file, tmp_path):
     torch.save({"1.weight": torch.zeros(4, 16), "1.bias": torch.zeros(3)}, tmp_path / "w.pt")
     with pytest.raises(
@@ -161,7 +227,7 @@ def library(tmp_path, monkeypatch):
 
     yield write
     for loaded in [key for key in sys.modules if key.split(".")[0] in ("torchvision", "timm")]:
-        if str(tmp_path) in str(getattr(sys.modules[loaded], "__file__", tmp_path)):
+        if str(tmp_path) in str(getattr(sys.modules[loaded], "__file__", None) or tmp_path):
             del sys.modules[loaded]
 
 
@@ -233,6 +299,21 @@ class TestLibraries:
         torch.testing.assert_close(other(IMAGES), linear(IMAGES))
         assert not model.training
 
+    def test_is_trained_from_first_weights_and_comes_back(
+        self, library, tmp_path, source, module, text
+    ):
+        library(module, text)
+        name = f"{source}:tiny"
+        network = build(name, classes=4, channels=1, size=4, head=UnitWeightHead, seed=5)
+        assert network.features[0].mean.tolist() == [0.25]  # as the library publishes it
+        assert network.head.prototypes().shape == (4, 16)
+        network.head.weight.data.mul_(3)
+        about = {"model": name, "channels": 1, "size": 4}
+        (tmp_path / "weights.safetensors").write_bytes(save_weights(network, about))
+        loaded = load_model(name, weights=tmp_path)
+        assert type(loaded.head) is UnitWeightHead
+        assert torch.equal(loaded(IMAGES), network(IMAGES))
+
     def test_another_number_of_classes_is_refused(self, library, trained, source, module, text):
         library(module, text)
         with pytest.raises(InputError, match=r"shape \(3, 16\), the model \(5, 16\): pass cl"):
@@ -249,3 +330,12 @@ class TestLibraries:
         library(module, text)
         with pytest.raises(SystemFaultError, match=r"cannot be had \(name or service\): give"):
             load_model(f"{source}:tiny")
+
+
+@pytest.mark.parametrize("name", ["torchvision:resnet18", "timm:resnet18"])
+def test_a_library_at_hand_gives_features_and_a_head(name):
+    pytest.importorskip(name.partition(":")[0])
+    network = build(name, classes=10, size=32, head=UnitWeightHead, seed=1).eval()
+    images = torch.rand(2, 3, 32, 32)
+    assert network.features(images).shape == (2, 512)
+    assert network(images).shape == (2, 10)

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from classward.core.errors import InputError
-from classward.models.heads import LinearHead, UnitWeightHead
+from classward.models import heads
+from classward.models.heads import UnitWeightHead
 from classward.models.load import build, load_model, models
 from classward.models.network import Network
 from classward.models.weights import save_weights
@@ -36,10 +37,12 @@ def test_lists_the_functions_of_the_folder_and_nothing_else():
 
 @pytest.mark.parametrize("name", models())
 def test_every_model_can_be_built_to_measure(name):
-    network = build(name, classes=3, channels=1, size=32, head=UnitWeightHead)
+    network = build(name, classes=3, channels=1, size=28, width=0.1, head=UnitWeightHead)
     assert isinstance(network, Network) and isinstance(network.head, UnitWeightHead)
     assert network.training
-    assert network.eval()(torch.rand(2, 1, 32, 32)).shape == (2, 3)
+    images = torch.rand(2, 1, 28, 28)
+    assert network.eval()(images).shape == (2, 3)
+    assert torch.equal(network(images), network(images))
     assert {"mean", "std"} == {*next(iter(network.features.children())).state_dict()}
 
 
@@ -79,6 +82,8 @@ def test_unknown_names_are_refused_with_the_nearest(name, said):
         ({"channels": 0}, r"channels must be in 1\.\.1024, got 0"),
         ({"size": 0}, r"size must be in 1\.\.1024, got 0"),
         ({"size": 10**9}, r"size must be in 1\.\.1024, got 1000000000"),
+        ({"width": 0.0}, r"width must be in 0\.01\.\.4, got 0\.0"),
+        ({"width": 1000.0}, "width must be in"),
         ({"mean": [0.5]}, "give both or neither"),
         ({"mean": [0.5] * 3, "std": [0.5] * 3}, "the images have 1 channels"),
     ],
@@ -98,11 +103,37 @@ def test_weights_say_what_is_not_asked(saved):
     assert not loaded.training
 
 
-@pytest.mark.parametrize("head", [LinearHead, UnitWeightHead])
+HEADS = [
+    head
+    for head in vars(heads).values()
+    if isinstance(head, type) and issubclass(head, heads.Head) and head is not heads.Head
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
 def test_weights_name_their_head(saved, head):
     network = build("small_cnn", seed=2, head=head)
-    loaded = load_model("small_cnn", weights=saved(network))
+    loaded = load_model("small_cnn", weights=saved(network), classes=10)
     assert type(loaded.head) is head
+    assert torch.equal(loaded(IMAGES), network(IMAGES))
+
+
+@pytest.mark.parametrize("name", models())
+def test_weights_say_how_wide_their_network_is(saved, name):
+    network = build(name, seed=2, channels=1, size=8, width=0.15).eval()
+    loaded = load_model(name, weights=saved(network))
+    assert loaded.width == 0.15
+    assert torch.equal(loaded(IMAGES), network(IMAGES))
+    with pytest.raises(InputError, match="made with width=0.15, not 0.5"):
+        load_model(name, weights=saved(network), width=0.5)
+
+
+def test_the_width_of_weights_of_other_origin_must_be_given(tmp_path):
+    network = build("small_cnn", width=0.5)
+    torch.save(network.state_dict(), tmp_path / "w.pt")
+    with pytest.raises(InputError, match=r"has shape \(8, .*: pass .* or width="):
+        load_model("small_cnn", weights=tmp_path / "w.pt")
+    loaded = load_model("small_cnn", weights=tmp_path / "w.pt", width=0.5)
     assert torch.equal(loaded(IMAGES), network(IMAGES))
 
 
@@ -162,17 +193,30 @@ def test_what_agrees_may_be_said_again(saved):
     assert torch.equal(loaded(IMAGES), network(IMAGES))
 
 
-@pytest.mark.parametrize("last", ["linear", "fc"])
-def test_published_names_become_ours(tmp_path, last):
-    network = build("resnet20", seed=4, classes=7)
+@pytest.mark.parametrize(
+    ("name", "last", "some"),
+    [
+        ("resnet20", "linear", {"conv1.weight", "layer3.2.bn2.bias"}),
+        ("resnet20", "fc", {"conv1.weight", "layer3.2.bn2.bias"}),
+        ("resnet18", "linear", {"bn1.weight", "layer2.0.shortcut.0.weight"}),
+        ("resnet50", "linear", {"layer1.0.conv3.weight", "layer4.2.bn3.running_var"}),
+        ("vgg16", "classifier", {"features.0.bias", "features.41.running_mean"}),
+        ("wide_resnet_28_10", "fc", {"block1.layer.0.convShortcut.weight", "bn1.bias"}),
+        ("densenet121", "linear", {"dense4.15.conv2.weight", "trans3.bn.weight", "bn.bias"}),
+    ],
+)
+def test_published_names_become_ours(tmp_path, name, last, some):
+    network = build(name, seed=4, classes=7, width=0.15)
     published = {
-        name.removeprefix("features.").replace("head.linear", last): value
-        for name, value in network.state_dict().items()
-        if not name.startswith("features.normalize")
+        (key if name == "vgg16" else key.removeprefix("features.")).replace(
+            "head.linear", last
+        ): value
+        for key, value in network.state_dict().items()
+        if not key.startswith("features.normalize")
     }
-    assert {"conv1.weight", "layer3.2.bn2.bias", f"{last}.bias"} <= published.keys()
+    assert some | {f"{last}.bias"} <= published.keys()
     torch.save(published, tmp_path / "w.pth")
-    loaded = load_model("resnet20", weights=tmp_path / "w.pth")
+    loaded = load_model(name, weights=tmp_path / "w.pth", width=0.15)
     images = torch.rand(2, 3, 16, 16)
     assert torch.equal(loaded(images), network.eval()(images))
 
@@ -187,5 +231,7 @@ def test_weights_of_another_depth_are_refused(saved):
 
 
 def test_a_model_of_the_caller_has_its_own_last_layer():
-    with pytest.raises(InputError, match="a last layer of its own: leave head out"):
+    with pytest.raises(InputError, match="has layers of its own: leave head and width out"):
         load_model("net.py:make", head=nn.Linear)
+    with pytest.raises(InputError, match="has layers of its own: leave head and width out"):
+        load_model("net.py:make", width=0.5)

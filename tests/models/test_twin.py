@@ -111,11 +111,29 @@ def after_activation(model, images):
     return model.norm(model.conv(images).relu())
 
 
-@pytest.mark.parametrize("use", [applied_twice, after_activation])
+@pytest.mark.parametrize("use", [used_twice, applied_twice, after_activation])
 def test_what_cannot_be_folded_is_kept(use):
     twin, reason = make_twin(with_statistics(Odd(use)), IMAGES)
     assert reason.startswith("twin: 0 batch norms folded")
     assert isinstance(twin.norm, nn.BatchNorm2d)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "norms"),
+    [
+        ("vgg16", 0.25, 13),
+        ("resnet18", 0.25, 20),
+        ("resnet34", 0.25, 36),
+        ("resnet50", 0.25, 53),
+        ("wide_resnet_28_10", 0.2, 13),  # the others come before their convolutions
+        ("wide_resnet_28_10", 0.1, 12),  # the first convolution's maps go on beside its norm
+        ("densenet121", 0.25, 58),
+    ],
+)
+def test_norms_that_alone_follow_a_convolution_are_folded(name, width, norms):
+    model = with_statistics(build(name, width=width, seed=3))
+    _, reason = make_twin(model, IMAGES[:2])
+    assert reason == f"twin: {norms} batch norms folded, channels last"
 
 
 def test_a_parametrised_convolution_is_not_folded():
@@ -157,7 +175,6 @@ class Drifting(nn.Module):
         (sequential().train(), "training mode"),
         (nn.Sequential(nn.Flatten(), nn.Linear(768, 4)).eval(), "no convolutions"),
         (with_a_lock(), "fails with TypeError"),
-        (with_statistics(Odd(used_twice)), "has other logits"),
         (with_statistics(Odd(reading_its_norm)), "fails with AttributeError"),
         (with_statistics(Odd(without_gradient)), "fails with RuntimeError"),
         (Drifting().eval(), "has other logits"),

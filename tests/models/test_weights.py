@@ -53,6 +53,7 @@ def test_what_was_saved_is_read(tmp_path):
         "a": [1],
         "head": "UnitWeightHead",
         "adaptive_losses": [],
+        "width": 1.0,
     }
     assert weights.source == str(path)
     assert weights.tensors.keys() == saved.state_dict().keys()

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -94,7 +95,7 @@ def read_encoded(name: str, path: Path, *, blob: str, prefix: str, side: int) ->
             read_array(archive, f"{prefix}{part}.npy") for part in ("offsets", "labels")
         )
         pictures = archive.read(blob)
-        class_names = _class_names(json.loads(archive.read("classes.json")))
+        class_names = named(json.loads(archive.read("classes.json")))
         offsets = offsets.astype(np.int64)
     bounds = np.concatenate([[0], offsets.ravel(), [len(pictures)]])
     if offsets.ndim != 1 or (np.diff(bounds) < 0).any():
@@ -103,8 +104,11 @@ def read_encoded(name: str, path: Path, *, blob: str, prefix: str, side: int) ->
     return Split(images, labels, class_names, name=name)
 
 
-def _class_names(rows: list[list[str]]) -> list[str]:
-    """The first name of each class, and its WordNet number where two classes share it."""
+def named(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Class names of rows of WordNet number and names, with commas between the names.
+
+    The first name of each class, and its WordNet number where two classes share it.
+    """
     words = [names.partition(",")[0] for _, names in rows]
     counts = Counter(words)
     return [

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,7 @@ def load_external(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     seed: int = 0,
+    untrained: bool = False,
 ) -> nn.Module:
     """Make the model of `torchvision:NAME`, `timm:NAME` or `FILE.py:FUNCTION`, in eval mode.
 
@@ -51,6 +52,7 @@ def load_external(
             for a function, whose model takes images in [0, 1].
         std: Standard deviation of each channel.
         seed: Seed of what the weights leave random.
+        untrained: Leave out a library's published weights.
 
     Raises:
         InputError: If there is no such model, or it cannot be made as asked (one line).
@@ -61,9 +63,9 @@ def load_external(
     stored = None if weights is None or source.endswith(".py") else read_weights(weights)
     with first_weights(seed), _in_one_line(name):
         if source == "torchvision":
-            model, usual = _torchvision(made_by, stored, classes)
+            model, usual = _torchvision(made_by, stored, classes, untrained)
         elif source == "timm":
-            model, usual = _timm(made_by, stored, classes)
+            model, usual = _timm(made_by, stored, classes, untrained)
         elif source.endswith(".py"):
             model = _from_file(source, made_by, weights)
         else:
@@ -74,6 +76,15 @@ def load_external(
         fill(model, stored)
     made = _normalized(name, model, mean, std, usual)
     return made if source.endswith(".py") else made.eval()  # a user's mode is part of the model
+
+
+def needs_weights(name: str) -> bool:
+    """Whether it is a function of a Python file that cannot be called without weights."""
+    file, _, function = name.rpartition(":")
+    if not file.endswith(".py"):
+        return False
+    with first_weights(0), _in_one_line(name):  # a file may draw numbers when it is run
+        return _takes_weights(user_function(file, function)) == "always"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -93,19 +104,22 @@ def _normalized(
     chosen = usual if mean is None or std is None else (mean, std)
     if chosen is None:
         return model
-    if any(isinstance(layer, Normalize) for layer in model.modules()):
+    own = [layer for layer in model.modules() if isinstance(layer, Normalize)]
+    if [str(layer) for layer in own] == [str(Normalize(*chosen))]:
+        return model
+    if own:
         raise InputError(f"{name} normalises its images itself: leave mean and std out")
     return nn.Sequential(Normalize(*chosen), model)
 
 
 def _torchvision(
-    name: str, stored: Weights | None, classes: int | None
+    name: str, stored: Weights | None, classes: int | None, untrained: bool
 ) -> tuple[nn.Module, MeanAndStd]:
     zoo = _imported("torchvision.models")
     _check_name("torchvision", name, zoo.list_models(module=zoo))
     published = zoo.get_model_weights(name).DEFAULT
     transforms, count = published.transforms(), len(published.meta["categories"])
-    if stored is None:
+    if stored is None and not untrained:
         _check_classes(f"torchvision:{name}", count, classes)
         model = _downloaded(lambda: zoo.get_model(name, weights=published))
     else:
@@ -115,12 +129,12 @@ def _torchvision(
 
 
 def _timm(
-    name: str, stored: Weights | None, classes: int | None
+    name: str, stored: Weights | None, classes: int | None, untrained: bool
 ) -> tuple[nn.Module, MeanAndStd]:
     timm = _imported("timm")
     if not timm.is_model(name):
         _check_name("timm", name, timm.list_models())
-    if stored is None:
+    if stored is None and not untrained:
         model = _downloaded(lambda: timm.create_model(name, pretrained=True))
         _check_classes(f"timm:{name}", model.num_classes, classes)
     else:
@@ -129,9 +143,11 @@ def _timm(
     return model, (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
 
 
-def _of_classes(make: Callable[..., Any], stored: Weights, classes: int | None) -> Any:
+def _of_classes(make: Callable[..., Any], stored: Weights | None, classes: int | None) -> Any:
     """Make a library's model with as many classes as asked, by default as the weights have."""
     model = make() if classes is None else make(num_classes=classes)
+    if stored is None:
+        return model
     matrices = [name for name, value in model.state_dict().items() if value.ndim >= 2]
     last = stored.tensors.get(matrices[-1])
     return model if classes is not None or last is None else make(num_classes=len(last))
@@ -170,17 +186,26 @@ def _check_classes(name: str, count: int, asked: int | None) -> None:
 def _from_file(file: str, function: str, weights: str | Path | None) -> nn.Module:
     name = f"{file}:{function}"
     make = user_function(file, function)
-    takes = signature(make).parameters.get("weights")
-    if weights is None and takes is not None and takes.default is Parameter.empty:
+    takes = _takes_weights(make)
+    if weights is None and takes == "always":
         raise InputError(f"{name} takes weights: pass weights= (--weights FILE)")
-    passed = {} if weights is None or takes is None else {"weights": str(weights_file(weights))}
+    passed = (
+        {} if weights is None or takes == "never" else {"weights": str(weights_file(weights))}
+    )
     made: Any = make(**passed)
     if not callable(made):
         raise InputError(f"{name} returned a {type(made).__name__}, expected an nn.Module")
     model = made if isinstance(made, nn.Module) else Function(cast(Classifier, made))
-    if weights is not None and takes is None:
+    if weights is not None and takes == "never":
         fill(model, read_weights(weights))
     return model
+
+
+def _takes_weights(function: Callable[..., Any]) -> Literal["always", "if given", "never"]:
+    takes = signature(function).parameters.get("weights")
+    if takes is None:
+        return "never"
+    return "always" if takes.default is Parameter.empty else "if given"
 
 
 @contextmanager

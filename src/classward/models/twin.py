@@ -8,12 +8,15 @@ image, the model itself says.
 
 import copy
 from collections import Counter
+from collections.abc import Container
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.utils.parametrize import is_parametrized
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from classward.core.losses import margin
 from classward.core.randomness import SampleRandom
@@ -99,7 +102,8 @@ def _fold(model: nn.Module, images: Images) -> int:
 def _pairs(model: nn.Module, images: Images) -> dict[nn.BatchNorm2d, nn.Conv2d]:
     """Batch norms, each with the convolution before it, seen in one forward pass.
 
-    Subclasses of either may do more than their name says; of batch norms they are left alone.
+    Nothing but the batch norm may take the convolution's output. Subclasses of either may do
+    more than their name says; of batch norms they are left alone.
     """
     made: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # outputs are kept, so no id comes twice
     pairs: dict[nn.BatchNorm2d, nn.Conv2d] = {}
@@ -120,11 +124,29 @@ def _pairs(model: nn.Module, images: Images) -> dict[nn.BatchNorm2d, nn.Conv2d]:
             hooks.append(layer.register_forward_hook(after_conv))
         elif type(layer) is nn.BatchNorm2d:
             hooks.append(layer.register_forward_pre_hook(before_norm))
-    with torch.no_grad():
+    with torch.no_grad(), _Takers(made) as takers:
         model(images)
     for hook in hooks:
         hook.remove()
+    for taken, (conv, _) in made.items():
+        uses[conv] += takers.of[taken] - 1
     return {norm: conv for norm, conv in pairs.items() if uses[norm] == uses[conv] == 1}
+
+
+class _Takers(TorchFunctionMode):
+    """Counts how many functions make a tensor of each that is watched, by its id."""
+
+    def __init__(self, watched: Container[int]) -> None:
+        super().__init__()
+        self.watched, self.of = watched, Counter[int]()
+
+    def __torch_function__(
+        self, function: Any, types: Any, given: Any = (), named: Any = None
+    ) -> Any:
+        made = function(*given, **(named or {}))
+        if any(isinstance(leaf, Tensor) for leaf in tree_leaves(made)):
+            self.of.update(id(x) for x in tree_leaves((given, named)) if id(x) in self.watched)
+        return made
 
 
 def difference(

@@ -46,8 +46,8 @@ def save_weights(network: nn.Module, about: Mapping[str, Any] | None = None) -> 
 
     Args:
         network: Whose parameters and buffers to keep.
-        about: JSON values to keep with them; of "size", `load_model` makes use. The class of
-            the head and the adaptive losses are added.
+        about: JSON values to keep with them; of "size" and "shape", `load_model` makes use.
+            The class of the head, the adaptive losses and the width are added.
     """
     tensors = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -57,6 +57,7 @@ def save_weights(network: nn.Module, about: Mapping[str, Any] | None = None) -> 
     if isinstance(network, Network):
         known["head"] = type(network.head).__name__
         known["adaptive_losses"] = list(network.adaptive_losses)
+        known["width"] = network.width
     text = json.dumps(known, sort_keys=True, allow_nan=False)
     # One key, for safetensors writes several in an order that changes from run to run.
     return save(tensors, {OURS: f"{tensors_digest(tensors, text)} {text}"})
@@ -190,7 +191,7 @@ def fill(module: nn.Module, weights: Weights) -> None:
         if value.shape != own[name].shape:
             raise InputError(
                 f"{where}: {shown(name)} has shape {tuple(value.shape)}, the model "
-                f"{tuple(own[name].shape)}: pass classes=, channels= or size="
+                f"{tuple(own[name].shape)}: pass classes=, channels=, size= or width="
             )
         if value.is_floating_point() != own[name].is_floating_point():
             raise InputError(
