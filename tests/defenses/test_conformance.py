@@ -14,6 +14,7 @@ from classward.attacks.pgd import PGD
 from classward.core.balls import Linf
 from classward.core.losses import LOSSES
 from classward.core.randomness import SampleRandom
+from classward.defenses.adversarial_training import AdversarialTraining
 from classward.defenses.base import Batch, Defense
 from classward.models.heads import Head
 from classward.models.network import Network
@@ -33,7 +34,11 @@ def methods():
 
 def make(method, classes):
     """What the data decide is given; every other option has a default."""
-    given = {"attack": ATTACK, "pairs": [(0, 1)] if classes > 2 else []}
+    given = {
+        "attack": ATTACK,
+        "pairs": [(0, 1)] if classes > 2 else [],
+        "defense": AdversarialTraining(attack=ATTACK),
+    }
     names = inspect.signature(method).parameters.keys()
     return method(**{name: value for name, value in given.items() if name in names})
 
@@ -69,7 +74,7 @@ def samples(ids=range(6), classes=3):
         labels=ids % classes,
         ids=ids,
         adversarial=images,
-        epoch=0,
+        epoch=1,  # the first may be on clean images
         step=0,
         rng=SampleRandom(0, "test", ids),
     )

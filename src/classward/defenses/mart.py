@@ -11,17 +11,14 @@ measure with the margin.
 
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from classward.core.losses import LossName, cross_entropy, kl
+from classward.core.losses import LossName, cross_entropy, doubtful_kl, rivalry
 from classward.core.options import NonNegative, checked
 from classward.core.types import Attack, Labels, Logits
 from classward.defenses.base import Batch, Defense
 from classward.models.network import Network
-
-ABOVE, BESIDE = 1e-4, 1e-7
 
 
 class Mart(Defense):
@@ -42,15 +39,13 @@ class Mart(Defense):
     def loss(self, network: Network, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Both terms of Eq. 11, in nats."""
         clean, adversarial = network(batch.images).float(), network(batch.adversarial).float()
-        own = clean.softmax(dim=1).gather(1, batch.labels[:, None]).squeeze(1)
-        weighted = kl(adversarial, clean) * (1 + BESIDE - own)
+        divergence = doubtful_kl(adversarial, clean, batch.labels)
         return {
             "boosted": boosted(adversarial, batch.labels).mean(),
-            "divergence": self.beta * weighted.mean(),
+            "divergence": self.beta * divergence.mean(),
         }
 
 
 def boosted(logits: Logits, labels: Labels) -> Float[Tensor, " n"]:
     """Eq. 8: cross-entropy, minus the logarithm of what the likeliest other class lacks."""
-    others = logits.softmax(dim=1).scatter(1, labels[:, None], -1)
-    return cross_entropy(logits, labels) - torch.log1p(ABOVE - others.amax(dim=1))  # Eq. 8
+    return cross_entropy(logits, labels) + rivalry(logits, labels)  # Eq. 8
