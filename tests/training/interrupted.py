@@ -137,8 +137,8 @@ def robbed(folder, stops):
     """For each part of the state, after how many of the stops its loss changes nothing."""
     state, read, fresh = train._state, train.read, {}
 
-    def with_note(*arguments):
-        made = state(*arguments)
+    def with_note(*arguments, **options):
+        made = state(*arguments, **options)
         fresh.update(copy.deepcopy(checkpoint.parts(made)))
         return made
 

@@ -40,6 +40,7 @@ def state(scale=1.0, *, average=True, steps=0, features=4):
         optimizer=torch.optim.SGD(step.parameters(), lr=0.1, momentum=0.9, nesterov=True),
         average=network(features, 2 * scale) if average else None,
         order=torch.arange(10).flip(0),
+        counts=torch.arange(9).view(3, 3),
         epoch=1,
         position=2,
         steps=steps,

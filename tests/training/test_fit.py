@@ -121,7 +121,8 @@ def test_stops_where_a_number_is_not_finite(tmp_path, seen, spoiled):
     assert message.startswith(f"{spoiled} is not finite in epoch 2, step 6, samples {ids[0]},")
     assert "\n" not in message and len(message) < 200
     fault = json.loads((tmp_path / "run" / "fault.json").read_text())
-    assert fault == {"epoch": 2, "step": 6, "ids": ids}
+    assert [fault[name] for name in ("what", "epoch", "step", "ids")] == [spoiled, 2, 6, ids]
+    assert message.endswith("fault.json replays it")
     content = json.loads((tmp_path / "run" / "last.json").read_text())["content"]
     assert content["position"] == {"epoch": 1, "position": 0}
 

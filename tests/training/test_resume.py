@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = Path(__file__).with_name("interrupted.py")
 SOURCE = Path(__file__).parents[2] / "src"
-PARTS = 11  # the ten of which each changes the result, and the log
+PARTS = 12  # the ten of which each changes the result, and two that change the log
 
 
 def outcome(*arguments):

@@ -10,6 +10,7 @@ from classward.core.balls import L2, Linf
 from classward.core.errors import InputError
 from classward.training.schedule import (
     Recipe,
+    attack_at,
     batches,
     epoch_order,
     learning_rate,
@@ -31,6 +32,12 @@ def test_one_cycle_rises_to_the_highest_rate_and_falls_to_zero():
     assert rates == pytest.approx([0, 0.1, 0.2, 0.1, 0])
 
 
+def test_rate_drops_where_it_is_asked_to():
+    recipe = Recipe(drops=[0.25])  # a list, as TOML has it
+    rates = [learning_rate(recipe, progress) for progress in (0.0, 0.24, 0.25, 1.0)]
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01])
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -42,6 +49,8 @@ def test_one_cycle_rises_to_the_highest_rate_and_falls_to_zero():
         ("ema", 1.0),
         ("validation", -1),
         ("checkpoint_every", -1),
+        ("drops", [1.5]),
+        ("on_collapse", "pray"),
         ("epoch", 3),
     ],
 )
@@ -58,14 +67,21 @@ def test_order_is_a_permutation_fixed_by_seed_and_epoch():
     assert torch.equal(epoch_order(1, 1, 50), orders[3])
 
 
-@given(count=st.integers(1, 40), size=st.integers(2, 12))
-def test_batches_hold_every_image_once_and_never_one_alone(count, size):
+@given(count=st.integers(1, 40), size=st.integers(8, 12), least=st.sampled_from([2, 4, 8]))
+def test_batches_hold_every_image_once_and_never_too_few(count, size, least):
     order = torch.randperm(count, generator=torch.Generator().manual_seed(count))
-    cut = batches(order, size)
+    cut = batches(order, size, least)
     assert torch.equal(torch.cat(cut), order)
-    assert all(len(batch) > 1 for batch in cut) or count == 1
+    assert all(len(batch) >= least for batch in cut) or len(cut) == 1
     assert all(len(batch) == size for batch in cut[:-1])
-    assert len(cut[-1]) <= size + 1
+    assert len(cut[-1]) < size + least
+
+
+def test_attack_grows_over_the_warm_up_and_then_is_itself():
+    recipe, attack = Recipe(warm_up=0.5), FGSM(ball=Linf(0.2))
+    assert attack_at(recipe, attack, 0.25) == FGSM(ball=Linf(0.1))
+    assert attack_at(recipe, attack, 0.5) is attack
+    assert attack_at(recipe, None, 0.25) is None
 
 
 @settings(max_examples=50)

@@ -202,3 +202,51 @@ def test_head_of_the_same_class_keeps_its_weights():
     recipe = Recipe(epochs=1, learning_rate=1e-12)
     run = train(SymmetryAware(pairs=[(0, 1)]), model, data(), attack=ATTACK, recipe=recipe)
     torch.testing.assert_close(run.last.head.weight.data, model.head.weight.data)
+
+
+def best_and_last(out):
+    return [load_model("small_cnn", weights=out / name) for name in ("", "last.safetensors")]
+
+
+def test_best_and_last_are_kept_and_told_apart(tmp_path):
+    recipe = Recipe(epochs=6, batch_size=8, validation=4, learning_rate=0.3)
+    run = train(
+        AdversarialTraining(), "small_cnn", data(), attack=ATTACK, recipe=recipe, out=tmp_path
+    )
+    best, last = best_and_last(tmp_path)
+    assert same(best, run.best) and same(last, run.last)
+    robust = [row["robust_accuracy"] for row in run.history]
+    assert (
+        robust[run.best_epoch - 1] == max(robust)
+        and max(robust) not in robust[run.best_epoch :]
+    )
+    told = run.accuracies()
+    assert told["best"]["robust_accuracy"] == max(robust)
+    assert told["last"] == {
+        name: run.history[-1][name] for name in ("clean_accuracy", "robust_accuracy")
+    }
+
+
+def test_without_images_held_out_the_last_is_the_best():
+    run = train(Standard(), network(), data(), recipe=Recipe(epochs=2, validation=0))
+    assert run.best_epoch == 2 and same(run.best, run.last)
+    assert run.accuracies() == {"best": {}, "last": {}}
+
+
+def test_a_stopped_training_of_convolutions_goes_on_bit_for_bit(tmp_path):
+    def trained(out, **arguments):
+        recipe = Recipe(epochs=2, batch_size=8, validation=4, ema=0.5, checkpoint_every=2)
+        given = {"attack": ATTACK, "recipe": recipe, "out": tmp_path / out}
+        return train(AdversarialTraining(), "small_cnn", data(), **given, **arguments)
+
+    def stop(done, _total):
+        if done == 7:
+            raise KeyboardInterrupt
+
+    whole = trained("whole")
+    with pytest.raises(KeyboardInterrupt):
+        trained("stopped", progress=stop)
+    resumed = trained("stopped", resume=True)
+    assert same(whole.best, resumed.best) and same(whole.last, resumed.last)
+    assert whole.history == resumed.history
+    assert all(rows.is_contiguous() for rows in whole.last.state_dict().values())

@@ -21,6 +21,7 @@ from classward.evaluation.request import Precision
 from classward.models.load import load_model, models
 from classward.records.record import Record
 from classward.records.run_folder import RunFolder, check_free, next_free
+from classward.training.processes import is_first
 
 Model = Annotated[
     str,
@@ -94,7 +95,7 @@ class Common:
             raise InputError("--resume needs --out, the run to go on with")
         if join and self.out is None:
             raise InputError("--join needs --out, the run that the processes share")
-        if self.out is not None:
+        if self.out is not None and is_first():
             check_free(self.out, self.resume, self.overwrite, join)
 
     def samples_of(self, split: str) -> Split:

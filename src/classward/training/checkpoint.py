@@ -22,7 +22,7 @@ from classward.records.run_folder import RunFolder, digest
 from classward.training.step import Step
 
 Parts = dict[str, dict[str, Any]]
-TENSORS = ("weights", "buffers", "optimizer", "average", "order", "torch_random")
+TENSORS = ("weights", "buffers", "optimizer", "average", "order", "counts", "torch_random")
 PLAIN = ("schedule", "position", "log", "python_random", "numpy_random")
 
 
@@ -35,6 +35,7 @@ class State:
         optimizer: Its optimiser.
         average: Network of the averaged weights, if weights are averaged.
         order: Order of the training images in this epoch.
+        counts: Training adversaries of this epoch so far, by label and prediction.
         epoch: Epochs completed.
         position: Batches of this epoch completed.
         steps: Optimiser steps completed.
@@ -48,6 +49,7 @@ class State:
     optimizer: torch.optim.Optimizer
     average: Network | None
     order: Int64[Tensor, " n"]
+    counts: Int64[Tensor, "k k"]
     epoch: int = 0
     position: int = 0
     steps: int = 0
@@ -78,6 +80,7 @@ def parts(state: State) -> Parts:
         },
         "average": {} if state.average is None else state.average.state_dict(),
         "order": {"order": state.order},
+        "counts": {"counts": state.counts},
         "schedule": {"steps": state.steps},
         "position": {"epoch": state.epoch, "position": state.position},
         "log": {"sums": state.sums, "score": state.score, "history": state.history},
@@ -92,16 +95,19 @@ def restore(state: State, found: Parts) -> None:
     """
     if absent := sorted({*TENSORS, *PLAIN} - found.keys()):
         raise InputError(f"checkpoint lacks the part '{absent[0]}'")
-    _fill(state.step, found["weights"] | found["buffers"])
+    fill(state.step, found["weights"] | found["buffers"])
     if state.average is not None:
-        _fill(state.average, found["average"])
+        fill(state.average, found["average"])
     momenta: dict[int, dict[str, Tensor]] = {}
     for key, rows in found["optimizer"].items():
         index, _, name = key.partition(".")
         momenta.setdefault(int(index), {})[name] = rows
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": momenta, "param_groups": groups})
-    state.order = found["order"]["order"]
+    for weight, momentum in state.optimizer.state.items():  # laid out alike in memory
+        for name, rows in momentum.items():
+            momentum[name] = torch.empty_like(weight).copy_(rows)
+    state.order, state.counts = found["order"]["order"], found["counts"]["counts"]
     state.steps = found["schedule"]["steps"]
     state.epoch, state.position = found["position"]["epoch"], found["position"]["position"]
     log = found["log"]
@@ -176,7 +182,12 @@ def _content(folder: RunFolder, name: str) -> dict[str, Any]:
     return pointer["content"]
 
 
-def _fill(module: nn.Module, state: dict[str, Tensor]) -> None:
+def fill(module: nn.Module, state: dict[str, Tensor]) -> None:
+    """Load a whole state.
+
+    Raises:
+        InputError: If a name or a shape differs.
+    """
     expected = module.state_dict()
     wrong = sorted(expected.keys() ^ state.keys()) + [
         name

@@ -2,62 +2,27 @@
 
 Every batch is a function of the seed, the epoch and the sample ids, so a training that was
 stopped goes on bit for bit. The last, smaller batch of an epoch is trained on as it is; if it
-is a single image, it joins the batch before it.
+has fewer than two images for each process, it joins the batch before it.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
 from classward.core.confusion import confusion
-from classward.core.errors import InputError
-from classward.core.randomness import SampleRandom
-from classward.core.types import Attack, Images, Labels
-from classward.data.split import Split
-from classward.defenses.base import Batch
-from classward.models.network import Network, evaluating
-from classward.records.run_folder import RunFolder
+from classward.core.types import Attack
 from classward.training import checkpoint
-from classward.training.augment import augmented
 from classward.training.average import follow
 from classward.training.checkpoint import State
-from classward.training.schedule import Recipe, batches, epoch_order, learning_rate, warmed
-
-Progress = Callable[[int, int], None]  # optimiser steps done, steps in all
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """What a training is asked to do.
-
-    Attributes:
-        recipe: How long and how fast.
-        data: Images to train on.
-        held_out: Images to choose the best epoch by, if any.
-        attack: Makes the training images, at full radius; none for clean training.
-        judge: Attack whose robust accuracy is measured, if any.
-        chosen_by: The accuracy that chooses the best epoch.
-        seed: Seed of the run.
-        fabric: A `lightning_fabric.Fabric`: device and precision.
-        folder: Where checkpoints and the log go, if anywhere.
-        progress: Called after each step.
-    """
-
-    recipe: Recipe
-    data: Split
-    held_out: Split | None
-    attack: Attack | None
-    judge: Attack | None
-    chosen_by: Literal["clean_accuracy", "robust_accuracy"]
-    seed: int
-    fabric: Any
-    folder: RunFolder | None = None
-    progress: Progress | None = None
+from classward.training.collapse import after_collapse, collapsed, go_back, takes_one_step
+from classward.training.fault import check_finite, moment
+from classward.training.measure import accuracy_under, measure, summed, training_row
+from classward.training.processes import keep_alike, share
+from classward.training.schedule import attack_at, epoch_order, learning_rate
+from classward.training.task import Task
 
 
 def fit(state: State, task: Task) -> None:
@@ -65,132 +30,122 @@ def fit(state: State, task: Task) -> None:
 
     Raises:
         InputError: If a loss or a gradient is not finite; the last checkpoint is kept.
+        InvariantError: If the weights of several processes drift apart.
     """
-    recipe = task.recipe
-    total = recipe.epochs * len(batches(state.order, recipe.batch_size))
+    total = task.recipe.epochs * len(task.batches(state.order))
     module, optimizer = task.fabric.setup(state.step, state.optimizer)
-    while state.epoch < recipe.epochs:
+    while state.epoch < task.recipe.epochs:
+        if _collapsed(state):
+            if task.recipe.on_collapse == "stop":
+                return
+            go_back(state)
         module.train()
-        for positions in batches(state.order, recipe.batch_size)[state.position :]:
-            _set_schedule(state, task, progress=state.steps / total)
-            _step(state, task, module, optimizer, _batch(state, task, positions))
+        for positions in task.batches(state.order)[state.position :]:
+            _step(state, task, module, optimizer, positions, state.steps / total)
             if task.progress is not None:
                 task.progress(state.steps, total)
-            if recipe.checkpoint_every and state.steps % recipe.checkpoint_every == 0:
-                _save(state, task, ["last"])
+            every = task.recipe.checkpoint_every
+            if every and state.steps % every == 0:
+                _save(state, task)
         _close_epoch(state, task)
 
 
-def _set_schedule(state: State, task: Task, progress: float) -> None:
-    recipe = task.recipe
+def _collapsed(state: State) -> bool:
+    """Whether the epoch before this one, which has not begun, collapsed."""
+    return not state.position and bool(state.history) and "collapsed" in state.history[-1]
+
+
+def _attack(state: State, task: Task) -> Attack | None:
+    happened = any("collapsed" in row for row in state.history)
+    return after_collapse(task.attack, happened=happened)
+
+
+def _step(
+    state: State,
+    task: Task,
+    module: Any,
+    optimizer: Any,
+    positions: Int64[Tensor, " n"],
+    progress: float,
+) -> None:
+    fabric, before = task.fabric, moment(state, progress)
     for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate(recipe, progress)
-    attack = task.attack
-    if attack is not None and progress < recipe.warm_up:
-        attack = warmed(attack, progress / recipe.warm_up)
-    state.step.defense.attack = attack
-
-
-def _batch(state: State, task: Task, positions: Int64[Tensor, " n"]) -> Batch:
-    data, device = task.data, task.fabric.device
-    ids, images = data.ids[positions], data.batch(positions).to(device)
-    if task.recipe.augment:
-        images = augmented(images, SampleRandom(task.seed, "augment", ids, state.epoch))
-    return Batch(
-        images=images,
-        labels=data.labels[positions].to(device),
-        ids=ids,
-        adversarial=images,
-        epoch=state.epoch,
-        step=state.steps,
-        rng=SampleRandom(task.seed, "train", ids, state.epoch),
-    )
-
-
-def _step(state: State, task: Task, module: Any, optimizer: Any, batch: Batch) -> None:
+        group["lr"] = learning_rate(task.recipe, progress)
+    state.step.defense.attack = attack_at(task.recipe, _attack(state, task), progress)
+    own, weight = share(positions, fabric)
+    batch = task.batch(own, state.epoch, state.steps)
     optimizer.zero_grad()
     terms: dict[str, Tensor] = module(batch)
-    loss = torch.stack([*terms.values()]).sum()
-    task.fabric.backward(loss)
+    loss = weight * torch.stack([*terms.values()]).sum()
+    fabric.backward(loss)
     gradients = [p.grad for p in state.step.parameters() if p.grad is not None]
-    _check_finite(state, task, batch, loss.detach(), torch.nn.utils.get_total_norm(gradients))
+    norm = torch.nn.utils.get_total_norm(gradients)
+    mean = fabric.all_reduce(loss.detach().clone(), reduce_op="mean")
+    check_finite(state, task, positions, before, (mean, norm))
     optimizer.step()
     state.position, state.steps = state.position + 1, state.steps + 1
     for name, term in terms.items():
-        state.sums[name] = state.sums.get(name, 0.0) + len(batch.ids) * term.item()
+        state.sums[name] = state.sums.get(name, 0.0) + len(own) * term.item()
+    if (predicted := state.step.predicted) is not None and state.step.defense.attacked:
+        state.counts += confusion(batch.labels, predicted, len(state.counts)).cpu()
     if state.average is not None:
         follow(state.average, state.step.network, task.recipe.ema, state.steps)
 
 
-def _check_finite(
-    state: State, task: Task, batch: Batch, loss: Float[Tensor, ""], norm: Float[Tensor, ""]
-) -> None:
-    if (loss + norm).isfinite():
-        return
-    what = "loss" if not loss.isfinite() else "gradient"
-    epoch, step, ids = state.epoch + 1, state.steps + 1, batch.ids.tolist()
-    kept = ""
-    if task.folder is not None:
-        task.folder.write_json("fault.json", {"epoch": epoch, "step": step, "ids": ids})
-        kept = "; checkpoints are kept"
-    some = ", ".join(map(str, ids[:8])) + (", ..." if len(ids) > 8 else "")
-    raise InputError(
-        f"{what} is not finite in epoch {epoch}, step {step}, samples {some}: "
-        f"lower learning_rate or raise warm_up{kept}"
-    )
-
-
 def _close_epoch(state: State, task: Task) -> None:
-    measured = {} if task.held_out is None else measure(state.judged, task.held_out, task)
-    terms = {name: value / len(task.data) for name, value in state.sums.items()}
-    state.history.append({"epoch": state.epoch + 1, "loss": terms} | measured)
-    score = measured.get(task.chosen_by)
+    keep_alike(state, task.fabric)
+    _pool(state, task)
+    row = _row(state, task)
+    score = row.get(task.chosen_by)
     better = score is None or state.score is None or score >= state.score
     if better:
         state.score = score
         state.best = {name: rows.clone() for name, rows in state.judged.state_dict().items()}
+    state.history.append(row)
     state.epoch, state.position, state.sums = state.epoch + 1, 0, {}
+    state.counts = torch.zeros_like(state.counts)
     state.order = epoch_order(task.seed, state.epoch, len(task.data))
     if task.folder is not None:
         lines = [json.dumps(row, allow_nan=False) + "\n" for row in state.history]
         task.folder.write("log.jsonl", "".join(lines).encode())
-    _save(state, task, ["best", "last"] if better else ["last"])
+        checkpoint.save(task.folder, state, ["best", "last"] if better else ["last"])
+    if task.told is not None:
+        task.told(row)
 
 
-def _save(state: State, task: Task, names: list[str]) -> None:
+def _row(state: State, task: Task) -> dict[str, Any]:
+    """What this epoch is remembered by."""
+    terms = {name: value / len(task.data) for name, value in state.sums.items()}
+    row = {"epoch": state.epoch + 1, "loss": terms} | state.step.defense.log()
+    row |= training_row(state.counts, state.history)
+    if task.held_out is None:
+        return row
+    row |= measure(state.judged, task.held_out, task)
+    attack = _attack(state, task)
+    if attack is None or not takes_one_step(attack) or task.recipe.on_collapse == "ignore":
+        return row
+    under = accuracy_under(attack, state.judged, task.held_out, task)
+    row["training_attack_accuracy"] = under
+    return row | {"collapsed": True} if collapsed(row, state.history) else row
+
+
+def _save(state: State, task: Task) -> None:
+    """Save within an epoch; the first process takes over what the others have counted."""
+    _pool(state, task)
+    if task.fabric.global_rank:
+        clear(state)
     if task.folder is not None:
-        checkpoint.save(task.folder, state, names)
+        checkpoint.save(task.folder, state, ["last"])
 
 
-def measure(network: Network, data: Split, task: Task) -> dict[str, Any]:
-    """Accuracy on `data`, clean and, if there is a judge, of its final iterates.
-
-    `confusion` counts the final iterates as [label, prediction, images], errors alone.
-    """
-    right, robust = 0, 0
-    counts = torch.zeros(data.classes, data.classes, dtype=torch.int64)
-    with evaluating(network):
-        for positions in torch.arange(len(data)).split(task.recipe.batch_size):
-            images = data.batch(positions).to(task.fabric.device)
-            labels = data.labels[positions]
-            correct = _predicted(network, images) == labels
-            right += int(correct.sum())
-            if task.judge is not None:
-                rng = SampleRandom(task.seed, "validation", data.ids[positions])
-                attacked = task.judge(network, images, labels.to(images.device), rng=rng)
-                predicted = _predicted(network, attacked)
-                robust += int((correct & (predicted == labels)).sum())
-                counts += confusion(labels, predicted, data.classes)
-    if task.judge is None:
-        return {"clean_accuracy": right / len(data)}
-    errors = counts.fill_diagonal_(0).nonzero()
-    return {
-        "clean_accuracy": right / len(data),
-        "robust_accuracy": robust / len(data),
-        "confusion": [[i, j, int(counts[i, j])] for i, j in errors.tolist()],
-    }
+def clear(state: State) -> None:
+    """Forget what this process has counted of the epoch, for another has it."""
+    state.sums = dict.fromkeys(state.sums, 0.0)
+    state.counts = torch.zeros_like(state.counts)
 
 
-@torch.no_grad()
-def _predicted(network: Network, images: Images) -> Labels:
-    return network(images).argmax(dim=1).cpu()
+def _pool(state: State, task: Task) -> None:
+    """Add up what the processes have counted of the epoch."""
+    sums = torch.tensor([*state.sums.values()], dtype=torch.float64)
+    sums, state.counts = summed([sums, state.counts], task.fabric)
+    state.sums = dict(zip(state.sums, sums.tolist(), strict=True))

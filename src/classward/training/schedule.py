@@ -10,13 +10,20 @@ from typing import Annotated, Any, Literal, cast
 
 import torch
 from jaxtyping import Int64
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from classward.core.errors import InputError
 from classward.core.options import Count, NonNegative, Positive, Real, options
 from classward.core.randomness import SampleRandom
 from classward.core.types import Attack
+
+Share = Annotated[Real, Field(ge=0, le=1)]
+
+
+def _as_tuple(value: object) -> object:
+    """A list, as TOML has it, as a tuple."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 @options
@@ -27,8 +34,9 @@ class Recipe:
         epochs: Passes over the training images.
         batch_size: Images of one optimiser step, at least 2 (batch norm needs them).
         learning_rate: Highest learning rate of SGD with Nesterov momentum 0.9.
-        schedule: "multi_step" divides it by 10 at half and again at three quarters of the
-            steps; "one_cycle" rises linearly over 30 % of them and falls to 0 as a cosine.
+        schedule: "multi_step" divides it by 10 at each of `drops`; "one_cycle" rises linearly
+            over 30 % of the steps and falls to 0 as a cosine.
+        drops: Shares of the steps after which "multi_step" divides.
         weight_decay: Of every parameter.
         warm_up: Share of the steps over which the attack's radius grows from 0 (0: none).
         augment: Crop at random from a border of 4 black pixels, and mirror every second image.
@@ -36,18 +44,23 @@ class Recipe:
             weights themselves).
         validation: Training images held out to choose the best epoch; never more than a tenth.
         checkpoint_every: Steps between checkpoints, besides one after every epoch (0: none).
+        on_collapse: What to do when training on an attack of one step collapses (see
+            `training.collapse`): "pgd" goes back to the best epoch and on with PGD-2, "stop"
+            ends the training, "ignore" does neither. Needs held-out images.
     """
 
     epochs: Count = 200
     batch_size: Annotated[int, Field(ge=2)] = 128
     learning_rate: Positive = 0.1
     schedule: Literal["multi_step", "one_cycle"] = "multi_step"
+    drops: Annotated[tuple[Share, ...], BeforeValidator(_as_tuple)] = (0.5, 0.75)
     weight_decay: NonNegative = 5e-4
-    warm_up: Annotated[Real, Field(ge=0, le=1)] = 0.5
+    warm_up: Share = 0.5
     augment: bool = False
     ema: Annotated[Real, Field(ge=0, lt=1)] = 0.0
     validation: Annotated[int, Field(ge=0)] = 1000
     checkpoint_every: Annotated[int, Field(ge=0)] = 0
+    on_collapse: Literal["pgd", "stop", "ignore"] = "pgd"
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
@@ -57,7 +70,7 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     [0.1, 0.01, 0.001]
     """
     if recipe.schedule == "multi_step":
-        return recipe.learning_rate / 10 ** sum(progress >= drop for drop in (0.5, 0.75))
+        return recipe.learning_rate / 10 ** sum(progress >= drop for drop in recipe.drops)
     rise = 0.3
     if progress < rise:
         return recipe.learning_rate * progress / rise
@@ -69,16 +82,23 @@ def epoch_order(seed: int, epoch: int, count: int) -> Int64[Tensor, " n"]:
     return SampleRandom(seed, "order", torch.tensor([0]), epoch).permutation(count)[0]
 
 
-def batches(order: Int64[Tensor, " n"], size: int) -> list[Int64[Tensor, " b"]]:
-    """Cut into batches; a last batch of one image joins the one before it.
+def batches(order: Int64[Tensor, " n"], size: int, least: int = 2) -> list[Int64[Tensor, " b"]]:
+    """Cut into batches; a last one with fewer than `least` images joins the one before it.
 
     >>> [batch.tolist() for batch in batches(torch.arange(5), 2)]
     [[0, 1], [2, 3, 4]]
     """
     cut = list(order.split(size))
-    if len(cut) > 1 and len(cut[-1]) == 1:
+    if len(cut) > 1 and len(cut[-1]) < least:
         cut[-2:] = [torch.cat(cut[-2:])]
     return cut
+
+
+def attack_at(recipe: Recipe, attack: Attack | None, progress: float) -> Attack | None:
+    """The attack after this share of the steps: within the warm-up, in a smaller ball."""
+    if attack is None or progress >= recipe.warm_up:
+        return attack
+    return warmed(attack, progress / recipe.warm_up)
 
 
 def warmed(attack: Attack, share: float) -> Attack:

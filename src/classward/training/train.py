@@ -1,32 +1,34 @@
 """Training a network with a defense: `classward.train`."""
 
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import nn
 
-from classward.attacks.pgd import PGD
-from classward.core.errors import InputError, SystemFaultError
+from classward.core.errors import InputError
 from classward.core.global_random import global_random
-from classward.core.randomness import SampleRandom
 from classward.core.types import Attack
 from classward.data.split import Split
 from classward.defenses.base import Defense
-from classward.models.load import build
-from classward.models.network import Network
+from classward.models.network import Layout, Network
 from classward.models.weights import RUN_FILE, save_weights, tensors_digest
 from classward.records.run_folder import RunFolder
 from classward.training.checkpoint import State, network_state, read, restore, sweep
-from classward.training.fit import Progress, Task, fit
+from classward.training.fit import clear, fit
+from classward.training.prepare import chosen_attack, first_network, hold_out, judge
+from classward.training.processes import losing_no_process, open_fabric
 from classward.training.schedule import Recipe, epoch_order
 from classward.training.step import Step
+from classward.training.task import Progress, Task
 
 MOMENTUM = 0.9
-JUDGE_STEPS = 10  # of the PGD that chooses the best epoch
+LAST_FILE = "last.safetensors"  # beside the weights of the best epoch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +39,33 @@ class TrainingRun:
         best: Network of the epoch with the highest accuracy on the held-out images, robust
             accuracy where the defense trains on attacked images; of equals the latest.
         last: Network of the last epoch.
-        history: One row for each epoch: mean loss terms and held-out accuracies.
+        history: One row for each epoch: mean loss terms, held-out accuracies, and what else
+            the defense logs, such as the pairs it found.
         path: The run folder, if there is one.
     """
 
     best: Network
     last: Network
     history: list[dict[str, Any]]
+    best_epoch: int
     path: Path | None
+
+    def accuracies(self) -> dict[str, dict[str, float]]:
+        """Held-out accuracies of "best" and "last"; how much they differ is overfitting."""
+        rows = {"best": self.history[self.best_epoch - 1], "last": self.history[-1]}
+        names = ("clean_accuracy", "robust_accuracy")
+        return {
+            which: {name: row[name] for name in names if name in row}
+            for which, row in rows.items()
+        }
 
 
 def train(
     defense: Defense,
-    model: str | Network,
+    model: str | nn.Module,
     data: Split,
     *,
+    layout: Layout | None = None,
     attack: Attack | None = None,
     recipe: Recipe | None = None,
     seed: int = 0,
@@ -60,15 +74,21 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    patience: float = 600.0,
     progress: Progress | None = None,
+    told: Callable[[dict[str, Any]], None] | None = None,
 ) -> TrainingRun:
     """Train a copy of `model` with a copy of `defense`; neither argument is changed.
 
+    Started by `torchrun`, the processes share each batch; see `training.processes`.
+
     Args:
         defense: What to train for.
-        model: A built-in name, or a network to start from. Its last layer is replaced if
-            the defense wants one of another class.
+        model: A name that `load_model` takes, for first weights drawn from the seed, or a
+            network to start from. Its last layer is replaced if the defense wants one of
+            another class.
         data: A training split; some of it is held out to choose the best epoch.
+        layout: What the data do not say of a model that is named, such as {"width": 0.25}.
         attack: Makes the training images; by default the defense's own, else `PGD()`. A
             defense without attack is only measured by it.
         recipe: How long and how fast; `Recipe()` by default.
@@ -78,120 +98,60 @@ def train(
         out: Folder for checkpoints, log and weights; in memory by default.
         resume: Go on with the run in `out`; on a CPU, bit for bit.
         overwrite: Replace the run in `out`.
+        patience: Seconds after which a process that waits for another one gives up.
         progress: Called after each step with the steps done and the steps in all.
+        told: Called after each epoch with its row of the history, as `board(out)` is.
 
     Raises:
         InputError: If the arguments do not fit each other, a checkpoint is damaged, or a loss
             or gradient is not finite.
-        SystemFaultError: If the device is absent, or the folder cannot be written.
+        SystemFaultError: If the device is absent, the folder cannot be written, or another
+            process of the training is lost.
     """
     if resume and out is None:
         raise InputError("resume needs the folder of the run: pass out=")
-    recipe, attack = recipe or Recipe(), _chosen(attack, defense)
-    fabric = _fabric(device, precision)
-    with global_random(seed, fabric.device):
+    recipe, attack = recipe or Recipe(), chosen_attack(attack, defense)
+    fabric = open_fabric(device, precision, patience)
+    with global_random(seed, fabric.device), losing_no_process():
         defense = deepcopy(defense)
-        network = _network(model, defense, data, seed)
+        network = first_network(model, defense, data, seed, layout or {})
         network.adaptive_losses = defense.adaptive_losses
         step = Step(network, defense)
         asked = asdict(recipe) | {"seed": seed, "device": device, "precision": precision}
         asked |= {"model": model if isinstance(model, str) else "network"}
-        held_out, kept = _hold_out(data, recipe.validation, seed)
-        opened = nullcontext(None)
-        if out is not None:
-            settings = asked | _given(step, data, attack) | _machine()
-            opened = RunFolder.create(
-                out, "train", settings, resume=resume, overwrite=overwrite
-            )
-        with opened as folder:
+        asked |= {"layout": dict(layout or {})}
+        asked |= _given(step, data, attack) | _machine(fabric)
+        held_out, kept = hold_out(data, recipe.validation, seed)
+        with _opened(out, asked, fabric, resume=resume, overwrite=overwrite) as folder:
             task = Task(
                 recipe=recipe,
                 data=kept,
                 held_out=held_out,
                 attack=attack if defense.attacked else None,
-                judge=_judge(attack),
+                judge=judge(attack),
                 chosen_by="robust_accuracy" if defense.attacked else "clean_accuracy",
                 seed=seed,
                 fabric=fabric,
                 folder=folder,
-                progress=progress,
+                progress=progress if fabric.global_rank == 0 else None,
+                told=told if fabric.global_rank == 0 else None,
             )
-            state = _state(step, task)
+            state = _state(step, task, mixed=precision != "32-true")
             fit(state, task)
-            return _finished(state, folder, {"model": asked["model"], "size": data.shape[-1]})
+            about = {"model": asked["model"], "channels": data.shape[0], "size": data.shape[-1]}
+            return _finished(state, task, about, out)
 
 
-def _chosen(attack: Attack | None, defense: Defense) -> Attack | None:
-    chosen = defense.attack if attack is None else attack
-    if chosen is None:
-        return PGD() if defense.attacked else None
-    if chosen.access != "gradient" or chosen.needs:
-        raise InputError(
-            f"{type(chosen).__name__} cannot train: it needs an oracle or ingredients; use PGD"
-        )
-    return chosen
-
-
-def _fabric(device: str, precision: str) -> Any:
-    from lightning_fabric import Fabric
-
-    kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdecimal()):
-        raise InputError(f"device '{device}': expected cpu, cuda, cuda:N or mps")
-    devices = [int(index)] if index and kind != "cpu" else 1
-    try:
-        return Fabric(accelerator=kind, devices=devices, precision=cast(Any, precision))
-    except RuntimeError:
-        raise SystemFaultError(f"device '{device}' is not there: use device='cpu'") from None
-
-
-def _network(model: str | Network, defense: Defense, data: Split, seed: int) -> Network:
-    """A copy of the network with the head the defense wants; its other layers as they are."""
-    if isinstance(model, str):
-        if ":" in model:
-            raise InputError(
-                f"model '{model}': training starts from a built-in name or a Network"
-            )
-        channels, size, _ = data.shape
-        return build(
-            model,
-            classes=data.classes,
-            channels=channels,
-            size=size,
-            seed=seed,
-            head=defense.head,
-        )
-    if not isinstance(model, Network):
-        raise InputError(
-            f"train needs a built-in name or a Network of features and head, got "
-            f"{type(model).__name__}: wrap it as Network(features, head)"
-        )
-    network = deepcopy(model)
-    classes = len(network.head.prototypes())
-    head = defense.head(network.head.features, data.classes)
-    if type(head) is not type(network.head):
-        network.head = head
-    elif classes != data.classes:
-        raise InputError(f"model has {classes} classes, {data.name} has {data.classes}")
-    return network
-
-
-def _hold_out(data: Split, count: int, seed: int) -> tuple[Split | None, Split]:
-    """Images to choose the best epoch by, and the others to train on."""
-    count = min(count, len(data) // 10)
-    order = SampleRandom(seed, "held out", torch.tensor([0])).permutation(len(data))[0]
-    if len(data) - count < 2:
-        raise InputError(f"{data.name} has {len(data)} image, training needs at least 2")
-    held_out = data.select(order[:count].sort().values) if count else None
-    return held_out, data.select(order[count:].sort().values)
-
-
-def _judge(attack: Attack | None) -> Attack | None:
-    """PGD in the ball of the training attack; without a ball, the training attack itself."""
-    ball = getattr(attack, "ball", None)
-    if ball is None or ball.eps == 0:
-        return attack
-    return PGD(ball=ball, step_size=ball.eps / 4, steps=JUDGE_STEPS)
+@contextmanager
+def _opened(
+    out: str | Path | None, asked: dict[str, Any], fabric: Any, *, resume: bool, overwrite: bool
+) -> Iterator[RunFolder | None]:
+    """The run folder, for the first process alone."""
+    if out is None or fabric.global_rank:
+        yield None
+        return
+    with RunFolder.create(out, "train", asked, resume=resume, overwrite=overwrite) as folder:
+        yield folder
 
 
 def _given(step: Step, data: Split, attack: Attack | None) -> dict[str, Any]:
@@ -205,9 +165,10 @@ def _given(step: Step, data: Split, attack: Attack | None) -> dict[str, Any]:
     }
 
 
-def _machine() -> dict[str, Any]:
+def _machine(fabric: Any) -> dict[str, Any]:
     """What trained weights depend on besides: on another machine they come out different."""
     return {
+        "processes": fabric.world_size,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "threads": torch.get_num_threads(),
@@ -216,10 +177,12 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _state(step: Step, task: Task) -> State:
+def _state(step: Step, task: Task, *, mixed: bool) -> State:
     """The state to start from: the last checkpoint of the folder, if there is one."""
     step.to(task.fabric.device)
-    recipe, folder = task.recipe, task.folder
+    if mixed or task.fabric.device.type == "cpu":  # where convolutions gain by it
+        step.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    recipe, classes = task.recipe, task.data.classes
     state = State(
         step=step,
         optimizer=torch.optim.SGD(
@@ -228,22 +191,46 @@ def _state(step: Step, task: Task) -> State:
             momentum=MOMENTUM,
             nesterov=True,
             weight_decay=recipe.weight_decay,
+            fused=True,
         ),
         average=deepcopy(step.network).eval() if recipe.ema else None,
         order=epoch_order(task.seed, 0, len(task.data)),
+        counts=torch.zeros(classes, classes, dtype=torch.int64),
     )
-    if folder is not None and (folder.path / "last.json").exists():
-        restore(state, read(folder, "last"))
-        if (folder.path / "best.json").exists():
-            state.best = network_state(read(folder, "best"))
-        sweep(folder)
+    _take_up(state, task)
     return state
 
 
-def _finished(state: State, folder: RunFolder | None, about: dict[str, Any]) -> TrainingRun:
+def _take_up(state: State, task: Task) -> None:
+    """Go on from the last checkpoint, if there is one; the first process tells the others."""
+    folder, fabric, found, best = task.folder, task.fabric, None, {}
+    if folder is not None and (folder.path / "last.json").exists():
+        found = read(folder, "last")
+        if (folder.path / "best.json").exists():
+            best = network_state(read(folder, "best"))
+        sweep(folder)
+    found, state.best = fabric.broadcast((found, best))
+    if found is None:
+        return
+    restore(state, found)
+    if fabric.global_rank:
+        clear(state)
+
+
+def _finished(
+    state: State, task: Task, about: dict[str, Any], out: str | Path | None
+) -> TrainingRun:
+    state.judged.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
     best, last = deepcopy(state.judged).cpu().eval(), deepcopy(state.judged).cpu().eval()
     best.load_state_dict(state.best)
-    if folder is not None:
-        folder.write(RUN_FILE, save_weights(best, about))
-    path = None if folder is None else folder.path
-    return TrainingRun(best=best, last=last, history=state.history, path=path)
+    if task.folder is not None:
+        task.folder.write(RUN_FILE, save_weights(best, about))
+        task.folder.write(LAST_FILE, save_weights(last, about))
+    scores = [row.get(task.chosen_by, 0.0) for row in state.history]
+    return TrainingRun(
+        best=best,
+        last=last,
+        history=state.history,
+        best_epoch=max(range(len(scores)), key=lambda epoch: (scores[epoch], epoch)) + 1,
+        path=None if out is None else Path(out),
+    )
