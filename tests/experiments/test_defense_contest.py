@@ -9,6 +9,7 @@ from classward.data.load import load_data
 from classward.defenses.adversarial_training import AdversarialTraining
 from classward.defenses.pcl import Pcl
 from classward.defenses.standard import Standard
+from classward.defenses.symmetry_aware import SymmetryAware
 from classward.defenses.trades import Trades
 from classward.evaluation.suites import aa_lite
 from classward.experiments import defense_contest as module
@@ -41,6 +42,7 @@ def contest(**options):
         (AdversarialTraining(), 3 * 2 + 3),
         (Trades(), 3 * 2 + 1 + 2 * 3),  # and the clean prediction, once
         (Pcl(), 3 * 2 + 2 * 3),
+        (SymmetryAware(pairs=[(3, 9)]), 3 * 2 + 3),  # not the clean first epoch
     ],
 )
 def test_costs_are_the_passes_of_a_step(defense, cost):

@@ -28,7 +28,7 @@ def study_table(study: CorrectionStudy) -> list[list[str]]:
     """Each corrector of the studied network on its own attacks, over selected samples."""
     own = [row for row in study.own if row.network == study.own[0].network]
     return [
-        [cell if isinstance(cell, str) else percent(cell.value) for cell in row]
+        [percent(cell.value) if isinstance(cell, Share) else str(cell) for cell in row]
         for row in own_table(own, "selected")
     ]
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from classward.records.defense_contest_result import ContestRow, DefenseContest, OverSeeds
+from classward.records.defense_contest_result import ContestRow, DefenseContest, Lead, OverSeeds
 from classward.reporting.references import references
-from classward.reporting.section import Section, Table
+from classward.reporting.section import Cell, Section, Table
 from classward.reporting.wording import between, listed, number, p_value, percent, points, words
 
 SURE = 0.01  # a lead with a lower p-value is called one
@@ -63,7 +63,7 @@ def _accuracies(contest: DefenseContest) -> Section:
         )
     return Section(
         title="Accuracy, mean over seeds",
-        note="Of the epoch that held-out training images chose, in brackets the 95 % interval "
+        note="Of the epoch that held-out training images chose, below it the 95 % interval "
         "over seeds. Passes: what an image costs in a step, in forward passes; each has as "
         "many epochs as cost alike. Worst class: the lowest of any class under all attacks on "
         f"all images. Suite: {contest.suite}.",
@@ -75,17 +75,14 @@ def _leads(contest: DefenseContest) -> list[Section]:
     first, *others = contest.defenses
     if not others:
         return []
-    lines: Table = [["defense", *others[0].lead]]
+    shown = [column for column in others[0].lead if column != "FGSM"]  # the weakest judge
+    lines: Table = [["defense", *shown]]
     for row in others:
-        cells = [
-            f"{points(found.difference)} ({points(found.low)} to {points(found.high)}), "
-            f"{_p(found.p)}, {found.ahead} of {len(contest.seeds)}"
-            for found in row.lead.values()
-        ]
+        cells = [_lead(row.lead[column], len(contest.seeds)) for column in shown]
         lines.append([words(row.name), *cells])
     note = (
-        "Points on the same samples, in brackets the 95 % interval; p of the paired test over "
-        "samples, not corrected for the number of tests; and in how many seeds it is ahead."
+        "Points on the same samples; below, the 95 % interval, p of the paired test over "
+        "samples, not corrected for the number of tests, and in how many seeds it is ahead."
     )
     return [Section(title=f"Beside {words(first.name)}", note=note, table=lines)]
 
@@ -103,14 +100,16 @@ def _order(contest: DefenseContest) -> Section:
     )
 
 
-def _cell(column: OverSeeds) -> str:
+def _cell(column: OverSeeds) -> Cell:
     if column.low is None:
         return percent(column.mean)
-    return f"{percent(column.mean)} ({between(column.low, column.high)})"
+    return percent(column.mean), between(column.low, column.high)
 
 
-def _p(p: float | None) -> str:
-    return "p undefined" if p is None else f"p {p_value(p)}"
+def _lead(found: Lead, seeds: int) -> Cell:
+    p = "p undefined" if found.p is None else f"p {p_value(found.p)}"
+    below = f"{points(found.low)} to {points(found.high)}; {p}; {found.ahead} of {seeds}"
+    return points(found.difference), below
 
 
 def _pgd(contest: DefenseContest) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from classward.records.result import Share
 
-Cell = str | Share
+Cell = str | Share | tuple[str, str]  # of two, the second stands below in small print
 Table = list[list[Cell]]  # the head first
 
 
