@@ -33,3 +33,14 @@ def test_a_page_of_measurements_is_that_of_the_kept_result(file, result):
     spec.loader.exec_module(bench)
     kept = json.loads((ROOT / f"benchmarks/results/{result}.json").read_text())
     assert bench.PAGE.read_text() == bench.page(kept)
+
+
+@pytest.mark.parametrize("result", sorted((ROOT / "results").glob("contest_*.json")))
+def test_the_table_of_a_contest_is_that_of_the_kept_result(result):
+    page = (ROOT / "docs" / "defense_results.md").read_text()
+    for row in json.loads(result.read_text())["defenses"]:
+        cells = [
+            f"{100 * column['mean']:.1f} ± {50 * (column['high'] - column['low']):.1f}"
+            for column in row["accuracy"].values()
+        ]
+        assert f"| {row['name']} | {row['epochs']} | {' | '.join(cells)} |" in page

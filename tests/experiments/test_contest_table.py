@@ -50,6 +50,7 @@ def table(**seeds):
         norm="linf",
         suite="aa-lite, 20 samples",
         seeds=[0, 1],
+        versions={"torch": "2.13.0"},
     )
 
 

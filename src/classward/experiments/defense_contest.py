@@ -21,6 +21,7 @@ from classward.core.randomness import SampleRandom
 from classward.core.types import Attack
 from classward.data.split import Split
 from classward.defenses.base import Batch, Defense
+from classward.evaluation.request import versions
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.run_suite import run_suite
 from classward.evaluation.suites import Suite
@@ -115,6 +116,7 @@ def defense_contest(
             norm=asked.norm,
             suite=f"{asked.suite.name}, {asked.suite_samples} samples",
             seeds=asked.seeds,
+            versions=versions(),
         )
         folder.write("result.json", dump(told).encode())
     return told

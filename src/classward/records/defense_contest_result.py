@@ -86,6 +86,7 @@ class DefenseContest(Result):
         by_cross_entropy: Names, best first, by PGD on the cross-entropy.
         by_suite: Names, best first, by the suite.
         agreement: Kendall's tau of the two orders; undefined for one defense.
+        versions: Versions of what computed it.
     """
 
     data: str
@@ -102,6 +103,7 @@ class DefenseContest(Result):
     by_cross_entropy: list[str]
     by_suite: list[str]
     agreement: float | None
+    versions: dict[str, str]
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each defense."""
