@@ -1,5 +1,6 @@
 """An explanation of a corrector: its sentences, its table as text, and what its page shows."""
 
+from math import sqrt
 from typing import Any
 
 from classward.records.explanation_result import Explanation, SupportingClasses
@@ -58,7 +59,7 @@ def _listens(entry: SupportingClasses) -> str:
         (reference.top_share for name, reference in joined.references.items() if name in BLIND),
         default=entry.expected_share,
     )
-    more = "more" if joined.top_share > chance else "no more"
+    more = "more" if _exceeds(joined.top_share, chance, entry.samples) else "no more"
     classes = ", ".join(map(label, joined.supporting[:SHOWN]))
     most = (
         "pulls most" if entry.looked_at == 1 else f"is of the {entry.looked_at} that pull most"
@@ -75,6 +76,12 @@ def _listens(entry: SupportingClasses) -> str:
         f"{entry.samples} images, {more} than something that has not learned of this attack "
         f"shows ({percent(chance)}).{inputs}"
     )
+
+
+def _exceeds(share: float, chance: float, samples: int) -> bool:
+    """Whether by more than two alike shares of so many images differ in 95 % of cases."""
+    variance = share * (1 - share) + chance * (1 - chance)
+    return share - chance > 1.96 * sqrt(variance / samples)
 
 
 def _depends(entry: SupportingClasses) -> str:
