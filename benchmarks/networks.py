@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from classward.attacks.pgd import PGD
 from classward.core.balls import Linf
+from classward.core.errors import InputError
 from classward.core.types import Images, Labels
 from classward.data.load import load_data
 from classward.data.split import Split
@@ -86,9 +87,11 @@ def _four(defense: Defense, root: str) -> nn.Module:
     attack = PGD(ball=Linf(0.1), step_size=0.05, steps=3)
     recipe = Recipe(epochs=3, learning_rate=0.1, schedule="one_cycle", warm_up=0.3)
     kept = Path(tempfile.gettempdir(), "classward-benchmarks", type(defense).__name__)
-    run = train(
-        defense, network, data, attack=attack, recipe=recipe, out=kept, resume=kept.exists()
-    )
+    asked = {"attack": attack, "recipe": recipe, "out": kept}
+    try:
+        run = train(defense, network, data, **asked, resume=kept.exists())
+    except InputError:  # kept by another version
+        run = train(defense, network, data, **asked, overwrite=True)
     return run.last
 
 
