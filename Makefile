@@ -30,6 +30,8 @@ fmt: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/audit_cost.py
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/records_scale.py
 	$(BIN)/python benchmarks/attacks.py
 
 docs: $(INSTALLED)

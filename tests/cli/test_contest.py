@@ -41,6 +41,8 @@ def test_trains_judges_and_goes_on(cli, tmp_path):
         (("--defense", "trades", "--set", "beta=2"), "options of a defense follow its name"),
         (("--defense", "trades", "--model", "mine.py:model"), "trains a built-in network"),
         (("--defense", "trades", "--weights", "w"), "leave --weights out"),
+        (("--defense", "trades", "--mean", "0.5"), "trains bare networks"),
+        (("--defense", "trades", "--split", "train"), "judge on another"),
     ],
 )
 def test_what_is_unfit_is_refused_before_anything_is_made(cli, tmp_path, options, said):

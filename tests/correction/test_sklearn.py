@@ -41,3 +41,9 @@ def test_takes_its_place_in_a_pipeline(rolled):
     made = make_pipeline(StandardScaler(), Corrector(hidden=64, epochs=20, learning_rate=1e-2))
     scores = cross_val_score(made, record.adversarial_logits, record.labels, cv=3)
     assert scores.min() > 0.8
+
+
+def test_many_classes_are_not_taken_for_a_regression(recwarn, rolled):
+    record = rolled(samples=12, classes=10)
+    Corrector(hidden=8, epochs=1).fit(record.clean_logits, record.labels)
+    assert not [entry for entry in recwarn if "regression" in str(entry.message)]

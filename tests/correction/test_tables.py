@@ -63,9 +63,10 @@ def test_class_ids_are_read(labels):
     ("labels", "said"),
     [
         ([0], r"y: expected 2 class ids, one for each row, got int64 of shape \(1,\)"),
-        ([0.5, 1.0], "Unknown label type: continuous"),
+        ([0.5, 1.0], "Unknown label type: expected class ids, got float64"),
         ([True, False], "got bool"),
-        ([[0, 1], [1, 0]], "Unknown label type|of shape"),
+        ([[0, 1], [1, 0]], r"one for each row, got int64 of shape \(2, 2\)"),
+        ([0.0, float("inf")], "Unknown label type: expected class ids, got float64"),
         (None, "the target y is None"),
         ([0, 3], r"y: 3 of row 1 is not in 0\.\.2"),
         ([-1, 0], r"y: -1 of row 0 is not in 0\.\.2"),

@@ -31,6 +31,7 @@ def contest(**options):
         "suite": aa_lite(Linf(0.2), steps=5, target_classes=2, queries=20),
         "suite_samples": 20,
         "seeds": [0, 1],
+        "run": {"batch_size": 128, "device": "cpu", "precision": "exact"},
     }
     return Contest(**(given | options))
 

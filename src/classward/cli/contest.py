@@ -56,6 +56,12 @@ def contest(
         raise InputError(f"--model {given.model}: a contest trains a built-in network")
     if given.weights is not None:
         raise InputError("a contest trains from first weights: leave --weights out")
+    if given.corrector is not None or given.mean is not None or given.std is not None:
+        raise InputError(
+            "--corrector, --mean, --std: a contest trains bare networks as they come"
+        )
+    if given.split == "train":
+        raise InputError("--split train: that part is trained on, judge on another")
     radius = options.radius(eps, norm)
     if radius == 0:
         raise InputError("--eps 0: an attack needs room")
@@ -82,7 +88,7 @@ def contest(
         suite=autoattack(within) if suite == "standard" else aa_lite(within, **LITE),
         suite_samples=min(suite_samples, len(judging)),
         seeds=list(range(given.seed, given.seed + seeds)),
-        device=given.device,
+        run={name: value for name, value in given.run.items() if name != "seed"},
     )
     folder = given.folder("contest")
     with progress() as tell:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 from torch import Tensor
 
@@ -103,15 +102,13 @@ def read_labels(labels: ArrayLike | None, logits: Logits) -> Labels:
     if labels is None:
         raise InputError("fit requires y to be passed, but the target y is None")
     ids = _array(labels, None, "y")
-    if ids.ndim == 2 and ids.shape[1] == 1:
-        ids = column_or_1d(ids, warn=True)
-    try:
-        check_classification_targets(ids)
-    except ValueError as error:
-        raise InputError(f"y: {' '.join(str(error).split())}") from None
-    if ids.dtype.kind == "f" and np.array_equal(ids, ids.round()):
+    if ids.dtype.kind == "f" and np.isfinite(ids).all() and np.array_equal(ids, ids.round()):
         ids = ids.astype(np.int64)
-    if ids.shape != (len(logits),) or ids.dtype.kind not in "iu":
+    if ids.dtype.kind not in "iu":
+        raise InputError(f"y: Unknown label type: expected class ids, got {ids.dtype}")
+    if ids.shape == (len(logits), 1):
+        ids = column_or_1d(ids, warn=True)
+    if ids.shape != (len(logits),):
         got = f"{ids.dtype} of shape {ids.shape}"
         raise InputError(f"y: expected {len(logits)} class ids, one for each row, got {got}")
     last = logits.shape[1] - 1

@@ -54,7 +54,8 @@ class Contest:
         suite: The strongest judge.
         suite_samples: How many of the images it attacks.
         seeds: Seeds of the trainings.
-        device: Where to train and judge.
+        run: Arguments of every judging attack: batch_size, device, precision; training is on
+            that device, in float32.
     """
 
     defenses: Mapping[str, Defense]
@@ -69,7 +70,7 @@ class Contest:
     suite: Suite
     suite_samples: int
     seeds: list[int]
-    device: str = "cpu"
+    run: Mapping[str, Any]
 
 
 def defense_contest(
@@ -181,7 +182,7 @@ def _settings(asked: Contest) -> dict[str, Any]:
         "steps": asked.steps,
         "suite": f"{asked.suite.name}, {asked.suite_samples} samples",
         "seeds": asked.seeds,
-    }
+    } | dict(asked.run)
 
 
 def _judged(asked: Contest, name: str, seed: int, epochs: int, folder: RunFolder) -> Judged:
@@ -197,7 +198,7 @@ def _judged(asked: Contest, name: str, seed: int, epochs: int, folder: RunFolder
             attack=asked.attack,
             recipe=replace(asked.recipe, epochs=epochs),
             seed=seed,
-            device=asked.device,
+            device=asked.run["device"],
             out=out,
             resume=(out / "manifest.json").exists(),
         )
@@ -218,10 +219,8 @@ def _columns(asked: Contest, network: nn.Module, seed: int) -> dict[str, Tensor]
     """Samples right before the attacks, and after each."""
     within = ball(asked.norm, asked.eps)
     few = asked.judging.take(f"first:{asked.suite_samples}")
-    clean = run_attack(
-        network, FGSM(ball=within), asked.judging, seed=seed, device=asked.device
-    )
-    by_suite = run_suite(network, asked.suite, few, seed=seed, device=asked.device)
+    clean = run_attack(network, FGSM(ball=within), asked.judging, seed=seed, **asked.run)
+    by_suite = run_suite(network, asked.suite, few, seed=seed, **asked.run)
     return {
         "clean": clean.correct,
         "FGSM": clean.robust,
@@ -245,5 +244,5 @@ def _stands(asked: Contest, network: nn.Module, attack: Attack, seed: int) -> Te
         asked.judging,
         until="first_success",
         seed=seed,
-        device=asked.device,
+        **asked.run,
     ).robust

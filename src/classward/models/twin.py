@@ -49,34 +49,13 @@ def make_twin(
     try:
         twin = copy.deepcopy(model).requires_grad_(False)
         folded = _fold(twin, probe)
-        _lay_channels_last(twin)
+        twin.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         fault = difference(model, twin, probe, tolerance=tolerance, signs=SIGNS)
     except Exception as error:  # noqa: BLE001 - any module may come, and none is owed a twin
         return model, f"the model itself: its copy fails with {type(error).__name__}"
     if fault:
         return model, f"the model itself: {fault}"
     return twin, f"twin: {folded} batch norms folded, channels last"
-
-
-def _lay_channels_last(model: nn.Module) -> None:
-    """Weights of convolutions, and the gradients that come back to the layers.
-
-    A flattened map, say, sends its gradient back in the other order, and the ReLU before it
-    then takes four times as long.
-    """
-    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    for layer in model.modules():
-        if not any(layer.children()):
-            layer.register_forward_hook(_ask_channels_last)
-
-
-def _ask_channels_last(layer: nn.Module, given: Any, output: Any) -> None:
-    if isinstance(output, Tensor) and output.ndim == 4 and output.requires_grad:
-        output.register_hook(_channels_last)
-
-
-def _channels_last(gradient: Tensor) -> Tensor:
-    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 def generic(images: Images) -> Images:

@@ -14,12 +14,11 @@ FELL = 0.05  # robust accuracy lost between the best epoch and the last that is 
 def contest_sentences(contest: DefenseContest) -> dict[str, str]:
     """Which defense stands best, whether the order can be trusted, and what it costs."""
     first, *others = contest.defenses
-    suite = list(first.lead or first.accuracy)
     told = {"Which stands best": _best(contest)}
     if others:
         told[f"Better than {words(first.name)}"] = _better(others, _suite(contest))
         told["Does the order depend on the attack"] = _orders(contest)
-    if fallen := [row for row in contest.defenses if _overfitted(row, suite[2])]:
+    if fallen := [row for row in contest.defenses if _overfitted(row, _pgd(contest))]:
         names = listed([words(row.name) for row in fallen])
         told["Robust overfitting"] = f"The last epoch stands lower than the best one: {names}."
     return told
