@@ -41,6 +41,7 @@ class TrainingRun:
         last: Network of the last epoch.
         history: One row for each epoch: mean loss terms, held-out accuracies, and what else
             the defense logs, such as the pairs it found.
+        best_epoch: Number of the best epoch, from 1.
         path: The run folder, if there is one.
     """
 
