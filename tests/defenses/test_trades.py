@@ -33,6 +33,7 @@ def linear():
     network = Network(nn.Flatten(), LinearHead(4, 3))
     weights = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
     network.head.linear.weight.data = weights
+    network.head.linear.bias.data.zero_()
     return network
 
 
