@@ -10,6 +10,7 @@ from classward.models.resnet import (
     Block,
     Padding,
     projection,
+    resnet8,
     resnet18,
     resnet20,
     resnet32,
@@ -48,7 +49,13 @@ def test_published_weights_have_their_accuracy(real, name, published):
 
 @pytest.mark.parametrize(
     ("build", "depth", "thousands"),
-    [(resnet20, 20, 270), (resnet32, 32, 464), (resnet44, 44, 659), (resnet56, 56, 853)],
+    [
+        (resnet8, 8, 75),
+        (resnet20, 20, 270),
+        (resnet32, 32, 464),
+        (resnet44, 44, 659),
+        (resnet56, 56, 853),
+    ],
 )
 def test_depth_and_size_are_those_of_the_paper(build, depth, thousands):
     network = build()

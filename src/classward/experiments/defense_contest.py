@@ -54,8 +54,8 @@ class Contest:
         suite: The strongest judge.
         suite_samples: How many of the images it attacks.
         seeds: Seeds of the trainings.
-        run: Arguments of every judging attack: batch_size, device, precision; training is on
-            that device, in float32.
+        run: Arguments of every judging attack: batch_size, device, precision. Training is on
+            that device; in bfloat16 where the precision is "fast".
     """
 
     defenses: Mapping[str, Defense]
@@ -199,6 +199,7 @@ def _judged(asked: Contest, name: str, seed: int, epochs: int, folder: RunFolder
             recipe=replace(asked.recipe, epochs=epochs),
             seed=seed,
             device=asked.run["device"],
+            precision="bf16-mixed" if asked.run["precision"] == "fast" else "32-true",
             out=out,
             resume=(out / "manifest.json").exists(),
         )

@@ -21,6 +21,11 @@ from classward.models.normalize import MeanAndStd, normalize
 MEAN_AND_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # of the published weights
 
 
+def resnet8(**layout: Unpack[Layout]) -> Network:
+    """ResNet of 8 layers; 0.08 million weights."""
+    return _resnet(Block, 16, 16, [1] * 3, MEAN_AND_STD, **layout)
+
+
 def resnet20(**layout: Unpack[Layout]) -> Network:
     """ResNet of 20 layers; 0.27 million weights."""
     return _resnet(Block, 16, 16, [3] * 3, MEAN_AND_STD, **layout)
