@@ -13,6 +13,7 @@ from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
 from classward.records.explanation_result import Explanation
+from classward.records.reproduction_result import Reproduction
 from classward.records.result import Result
 
 SCHEMA = 1  # raised when a field changes its meaning
@@ -27,6 +28,7 @@ RESULTS: dict[str, type[Result]] = {
     "demo": Demo,
     "detection": DetectionTable,
     "explanation": Explanation,
+    "reproduction": Reproduction,
     "training": DefenseTable,
     "transfer": TransferTable,
 }

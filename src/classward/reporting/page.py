@@ -19,6 +19,7 @@ from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
 from classward.records.examples import PairExample
 from classward.records.explanation_result import Explanation
+from classward.records.reproduction_result import Reproduction
 from classward.records.result import Result, Share
 from classward.records.run_folder import atomic_write
 from classward.reporting import pair_images, wording
@@ -33,6 +34,7 @@ from classward.reporting.explanation import explanation_view
 from classward.reporting.figure import svg
 from classward.reporting.heatmap import heatmap, pixels
 from classward.reporting.references import references
+from classward.reporting.reproduction import reproduction_view
 from classward.reporting.sentences import (
     failed_first,
     lowest,
@@ -111,6 +113,8 @@ def _view(result: Result, examples: list[PairExample]) -> tuple[str, View]:
             return "correction_study.html", study_view(result)
         case DefenseContest():
             return "defense_contest.html", contest_view(result)
+        case Reproduction():
+            return "reproduction.html", reproduction_view(result)
     raise InputError(
         f"a {type(result).__name__} has no page; audit, analyze, compare, correct or train"
     )

@@ -11,6 +11,7 @@ from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
 from classward.records.explanation_result import Explanation
+from classward.records.reproduction_result import Reproduction
 from classward.records.result import Result, Share, Statistic
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_sentences
@@ -18,6 +19,7 @@ from classward.reporting.correction_study_sentences import study_sentences
 from classward.reporting.defense_contest import contest_sentences
 from classward.reporting.detection import detection_sentences
 from classward.reporting.explanation import explanation_sentences
+from classward.reporting.reproduction import reproduction_sentences
 from classward.reporting.wording import (
     between,
     called,
@@ -59,6 +61,8 @@ def sentences(shown: Result) -> dict[str, str]:
             return study_sentences(shown)
         case DefenseContest():
             return contest_sentences(shown)
+        case Reproduction():
+            return reproduction_sentences(shown)
     raise InputError(f"a {type(shown).__name__} has no sentences")
 
 

@@ -14,6 +14,7 @@ from classward.records.defense_result import DefenseTable
 from classward.records.demo_result import Demo
 from classward.records.detection_result import DetectionTable
 from classward.records.explanation_result import Explanation
+from classward.records.reproduction_result import Reproduction
 from classward.records.result import Result
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_tables
@@ -21,6 +22,7 @@ from classward.reporting.correction_study import study_table
 from classward.reporting.defense_contest import contest_table_lines
 from classward.reporting.detection import detection_tables
 from classward.reporting.explanation import explanation_table
+from classward.reporting.reproduction import reproduction_lines
 from classward.reporting.sentences import sentences
 from classward.reporting.wording import (
     duration,
@@ -89,6 +91,9 @@ def _tables(result: Result) -> list[str]:
         case DefenseContest():
             head, *rows = contest_table_lines(result)
             return ["", *_aligned(head, _clipped(rows))]
+        case Reproduction():
+            head, *rows = reproduction_lines(result)
+            return ["", *_aligned(head, rows)]
     raise InputError(f"a {type(result).__name__} has no summary")
 
 

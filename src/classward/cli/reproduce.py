@@ -1,0 +1,83 @@
+"""`classward reproduce`: the papers' tables and figures, run again."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from classward.cli import options
+from classward.cli.screen import progress, say, show
+from classward.core.errors import InputError
+from classward.experiments.paper_table import named_tables, read_table
+from classward.experiments.reproduce import kept_result
+from classward.experiments.reproduce import reproduce as run_again
+from classward.experiments.shelf import Shelf
+from classward.records.reproduction_result import Reproduction
+from classward.records.run_folder import RunFolder
+from classward.records.saved import load
+from classward.reporting.page import render
+from classward.reporting.summary import text_summary
+
+
+def reproduce(
+    names: Annotated[
+        list[str],
+        typer.Argument(help="symmetry/table2, logits, all, or FILE.toml; several are taken."),
+    ],
+    scale: Annotated[
+        Literal["small", "medium", "paper"],
+        typer.Option(help="small: minutes on two cores; paper: the printed setting, on a GPU."),
+    ] = "small",
+    data_root: options.DataRoot = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder shared by all tables; runs/reproduce-SCALE by default."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure anew what has a result already.")
+    ] = False,
+    seed: options.Seed = 0,
+    device: options.Device = "cpu",
+    precision: options.PrecisionName = "fast",
+    batch_size: options.BatchSize = 128,
+    as_json: options.AsJson = False,
+) -> int:
+    """Run tables and figures of the papers again; what was begun in --out goes on.
+
+    Tables share trained networks and attack records, which stay in --out.
+    """
+    options.checked_device(device)
+    chosen = [name for given in names for name in named_tables(given)]
+    tables = [read_table(name, scale) for name in dict.fromkeys(chosen)]
+    folder = out or Path(f"runs/reproduce-{scale}")
+    run = {"batch_size": batch_size, "device": device, "precision": precision}
+    asked = {"scale": scale, "seed": seed} | run
+    found = []
+    with RunFolder.create(folder, "reproduction", asked, resume=True), progress() as tell:
+        shelf = Shelf(
+            path=folder, scale=scale, data_root=data_root, seed=seed, run=run, tell=tell
+        )
+        for number, table in enumerate(tables, start=1):
+            kept = None if again else _kept(folder, table.name)
+            say(f"{number} of {len(tables)}: {table.name}{', kept' if kept else ''}")
+            told = kept or run_again(table, shelf)
+            page = kept_result(folder, table.name).with_suffix(".html")
+            render(told, page)
+            found.append(told)
+            if not as_json:
+                show(told.to_dict(), text_summary(told), as_json=False)
+            say(f"report: {page}")
+    if as_json:
+        show([told.to_dict() for told in found], "", as_json=True)
+    return 0
+
+
+def _kept(folder: Path, name: str) -> Reproduction | None:
+    """The result of an earlier call, if there is one."""
+    file = kept_result(folder, name)
+    if not file.is_file():
+        return None
+    told = load(file.read_text(), str(file))
+    if not isinstance(told, Reproduction):
+        raise InputError(f"{file}: not the result of a reproduction")
+    return told

@@ -1,0 +1,31 @@
+"""Correctors of one network on the logits of others.
+
+Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:1906.10973,
+Secs. 4.2 and 5.1.
+"""
+
+from classward.experiments.measurement import Measurement, share_cell
+from classward.experiments.paper_table import PaperTable
+from classward.experiments.shelf import Shelf
+
+
+def between_networks(table: PaperTable, shelf: Shelf) -> Measurement:
+    """Each row is another network under an attack."""
+    study, _ = shelf.study(str(table.asked["group"]))
+    names = {attack: name for name, attack in table.asked["names"].items()}
+    cells = []
+    for found in study.networks:
+        row = f"{found.network}, {names.get(found.attack, found.attack)}"
+        for column, share in {
+            "no defense": found.attacked.bare,
+            "own corrector": found.attacked.own,
+            f"corrector of {study.model}": found.attacked.raw,
+            "the same, standardised": found.attacked.standardised,
+            f"clean, corrector of {study.model}": found.clean.raw,
+        }.items():
+            cells.append(share_cell(table, row, column, share))
+    return Measurement(
+        stated=f"Over images that {study.model} gets right when clean. Standardised: logits of "
+        "the mean and spread of that network's. Intervals: Wilson.",
+        cells=cells,
+    )

@@ -1,0 +1,117 @@
+"""Share of class pairs that are symmetric, and whether rows agree (Table 1, Fig. 3).
+
+Paper: Mei et al., "Towards Interpreting and Utilizing Symmetry Property in Adversarial
+Examples", AAAI 2023, Eq. 4, Table 1.
+"""
+
+import torch
+from torch import Tensor
+
+from classward.analysis.analyze import analyze
+from classward.analysis.attack_matrix import attack_matrix
+from classward.analysis.significance import average_ranks
+from classward.core.types import Pair
+from classward.experiments.measurement import (
+    Measurement,
+    drawn,
+    printed_in,
+    rows_of,
+    share_cell,
+    statistic_cell,
+)
+from classward.experiments.paper_table import PaperTable
+from classward.experiments.shelf import Shelf
+from classward.models.class_weights import class_weights
+from classward.records.record import Record
+from classward.records.reproduction_result import Cell
+
+SUCCESS, CORRELATION, PAIRS = "attack success rate", "M_ij with M_ji", "pairs"
+LIKE, SHARED, HALVES = "order as in first row", "pairs of first row kept", "order in other half"
+TOLERANCES = ("0.05", "0.1", "0.2")
+
+
+def symmetry_ratio(table: PaperTable, shelf: Shelf) -> Measurement:
+    """Each row is a network under an attack on a part of the data."""
+    cells: list[Cell] = []
+    matrices, first = [], None
+    for row, asked in rows_of(table).items():
+        samples, split = (
+            asked.get("samples", table.asked["samples"]),
+            asked.get("split", "test"),
+        )
+        record = shelf.record(asked["network"], asked["attack"], samples=samples, split=split)
+        network = shelf.network(**asked["network"])
+        weights, _ = class_weights(
+            network, shelf.images(asked["network"]["group"], 1).batch(torch.arange(1))
+        )
+        analysis = analyze(record, weights=weights, seed=shelf.seed)
+        cells.append(share_cell(table, row, SUCCESS, analysis.success_rate))
+        cells += [
+            statistic_cell(table, row, limit, analysis.symmetry[limit], samples=len(record))
+            for limit in TOLERANCES
+        ]
+        cells.append(
+            statistic_cell(table, row, CORRELATION, analysis.correlation, unit="number")
+        )
+        matrix = record.attack_matrix()
+        pairs = analysis.maximum_symmetry_pairs
+        named = ", ".join(f"{analysis.classes[i]} and {analysis.classes[j]}" for i, j in pairs)
+        cells.append(
+            Cell(
+                row=row,
+                column=PAIRS,
+                unit="text",
+                printed=printed_in(table, row, PAIRS),
+                value=named or "none",
+            )
+        )
+        cells.append(_number(row, HALVES, _halves(record)))
+        if first is None:
+            first = matrix, pairs
+        else:
+            cells.append(_number(row, LIKE, likeness(first[0], matrix)))
+            cells.append(_number(row, SHARED, kept_pairs(first[1], pairs)))
+        matrices += drawn(row, analysis)
+    return Measurement(
+        stated="Reference and p: the rows of the attack matrix shuffled off the diagonal, "
+        "2,000 draws. Order: Spearman correlation of the entries off the diagonal with those "
+        "of the first row, or between two halves of a row's own samples, which is what noise "
+        "leaves of it. Pairs kept: Jaccard index.",
+        cells=cells,
+        matrices=matrices,
+    )
+
+
+def likeness(one: Tensor, other: Tensor) -> float | None:
+    """Spearman correlation of two matrices off the diagonal; undefined if one is flat."""
+    off = ~torch.eye(len(one), dtype=torch.bool)
+    ranks = [average_ranks(matrix.nan_to_num(0)[off]) for matrix in (one, other)]
+    if any(values.min() == values.max() for values in ranks):
+        return None
+    return torch.stack(ranks).corrcoef()[0, 1].item()
+
+
+def kept_pairs(one: list[Pair], other: list[Pair]) -> float | None:
+    """Jaccard index of two sets of pairs; undefined where both are empty.
+
+    >>> kept_pairs([(0, 1), (2, 3)], [(0, 1)])
+    0.5
+    """
+    union = {*one} | {*other}
+    return len({*one} & {*other}) / len(union) if union else None
+
+
+def _halves(record: Record) -> float | None:
+    """`likeness` of the two halves of a record, every second sample of each class."""
+    even = torch.zeros(len(record), dtype=torch.bool)
+    for label in record.labels.unique():
+        even[(record.labels == label).nonzero().flatten()[::2]] = True
+    parts = [
+        attack_matrix(record.labels[half], record.predictions[half], record.classes)
+        for half in (even, ~even)
+    ]
+    return likeness(*parts)
+
+
+def _number(row: str, column: str, value: float | None) -> Cell:
+    return Cell(row=row, column=column, unit="number", value=value)

@@ -1,0 +1,311 @@
+"""What tables share: data, trained networks, attack records and studies, each made once.
+
+A network is asked for by its group, an entry of `papers/groups.toml` which says model, data and
+training, and by the defense it is trained with. Everything is kept under what was asked, so a
+run that was stopped goes on, and the next table finds it.
+"""
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+import classward.attacks
+import classward.defenses
+from classward.core.balls import ball
+from classward.core.errors import InputError
+from classward.core.methods import make
+from classward.core.randomness import SampleRandom
+from classward.core.symmetric_pairs import maximum_symmetry_pairs, symmetric_pairs
+from classward.correction.corrector import Corrector
+from classward.data.load import data_names, load_data
+from classward.data.split import Split
+from classward.evaluation.run_attack import run_attack
+from classward.evaluation.run_suite import run_suite
+from classward.evaluation.suites import aa_lite, autoattack
+from classward.experiments.correction_study import Study, correction_study, paper_attacks
+from classward.experiments.paper_table import PAPERS, Scale
+from classward.models.load import load_model
+from classward.records.correction_study_result import CorrectionStudy
+from classward.records.record import Record
+from classward.records.run_folder import atomic_write, digest
+from classward.records.saved import load
+from classward.training.schedule import Recipe
+from classward.training.train import TrainingRun, train
+
+Tell = Callable[[str, int, int], None]
+Table = Mapping[str, Any]
+STANDARD: Table = {"name": "standard"}
+PAIR_SAMPLES = 1000  # training images that are attacked to find pairs
+PAIRED = ("symmetry_aware", "inter_class")  # their pairs come from a warm-up unless given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """Where things are kept, and how they are made.
+
+    Attributes:
+        path: The folder.
+        scale: Whose groups count.
+        data_root: Where data files and published weights are.
+        seed: Of attacks and correctors; trainings have seeds of their own.
+        run: Arguments of every attack: batch_size, device, precision.
+        tell: Told of what is being made.
+    """
+
+    path: Path
+    scale: Scale
+    data_root: Path | None
+    seed: int
+    run: Mapping[str, Any]
+    tell: Tell
+
+    def group(self, name: str) -> dict[str, Any]:
+        """The entry of that name.
+
+        Raises:
+            InputError: If this scale has none.
+        """
+        groups = tomllib.loads((PAPERS / "groups.toml").read_text())[self.scale]
+        if name not in groups:
+            raise InputError(f"groups.toml: {self.scale} has no group '{name}'")
+        return groups[name]
+
+    def images(self, group: str, samples: int | str | None, split: str = "test") -> Split:
+        """Images of the group's data set, as `load_data` takes them."""
+        data = _images(str(self.group(group)["data"]), split, self.data_root)
+        return data if samples is None else data.take(samples)
+
+    def training(
+        self, group: str, defense: Table = STANDARD, seed: int = 0, **changed: Any
+    ) -> TrainingRun:
+        """The training of a network of the group, which has no published weights.
+
+        Args:
+            group: Its group.
+            defense: Name and options of the defense.
+            seed: Seed of the training.
+            changed: Entries of the group that are to be others.
+        """
+        asked = self.group(group) | changed
+        if asked.get("weights") is not None:
+            raise InputError(f"group {group} has published weights: it is not trained")
+        name = _named(group, {"defense": dict(defense), "asked": asked, "run": dict(self.run)})
+        out = self.path / "networks" / name / f"seed-{seed}"
+        told = f"train {group}, {defense['name']}, seed {seed}"
+        given = dict(defense)
+        if given["name"] in PAIRED:
+            given["pairs"] = self._pairs(group, given.get("pairs", "warm_up"))
+        return train(
+            _made(classward.defenses, given),
+            asked["model"],
+            self.images(group, asked.get("training_samples"), "train"),
+            layout={"width": float(asked["width"])} if "width" in asked else None,
+            attack=_made(classward.attacks, asked["attack"]) if "attack" in asked else None,
+            recipe=Recipe(**asked.get("recipe", {})),
+            seed=seed,
+            device=self.run["device"],
+            precision="bf16-mixed" if self.run["precision"] == "fast" else "32-true",
+            out=out,
+            resume=(out / "manifest.json").exists(),
+            progress=partial(self.tell, told),
+        )
+
+    def network(
+        self, group: str, defense: Table = STANDARD, seed: int = 0, **changed: Any
+    ) -> nn.Module:
+        """A network of the group: with published weights, or trained; see `training`.
+
+        Raises:
+            InputError: If the weights are not at hand.
+        """
+        weights = self.group(group).get("weights")
+        if weights is None or dict(defense) != dict(STANDARD) or changed:
+            return self.training(group, defense, seed, **changed).best
+        if self.data_root is None or not (self.data_root / weights).is_file():
+            raise InputError(f"group {group}: {weights} is not in --data-root")
+        return _published(self.group(group), self.data_root)
+
+    def record(
+        self,
+        network: Table,
+        attack: Table,
+        *,
+        samples: int | str | None,
+        split: str = "test",
+        whole: bool = False,
+    ) -> Record:
+        """The final iterates of an attack, from memory where they were recorded before.
+
+        Args:
+            network: Arguments of `network`.
+            attack: Name and options of the attack.
+            samples: Images, as `load_data` takes them.
+            split: Part of the data set.
+            whole: Stop a sample at its first success instead, which is for accuracy alone.
+        """
+        name = self._key(network, attack)
+        part = f"{split}-{samples or 'all'}".replace(":", "-")
+        out = self.path / "records" / f"{name}-{part}{'-first' if whole else ''}"
+        images = self.images(str(network["group"]), samples, split)
+        return run_attack(
+            self.network(**network),
+            _made(classward.attacks, attack),
+            images,
+            until="first_success" if whole else None,
+            ingredients=self._ingredients(attack),
+            seed=self.seed,
+            out=out,
+            resume=True,
+            progress=partial(self.tell, f"{attack['name']} on {name}, {part}"),
+            **self.run,
+        )
+
+    def right(
+        self, network: Table, attack: Table, *, samples: int | str | None
+    ) -> Bool[Tensor, " n"]:
+        """Which samples stand, in the order of their ids, under an attack, a suite or nothing.
+
+        Args:
+            network: Arguments of `network`.
+            attack: Name and options of an attack; or `suite`, "standard" or "lite", with its
+                radius `eps` and `norm`, and for "lite" its budgets; or empty.
+            samples: Images, as `load_data` takes them.
+        """
+        file = self.path / "right" / f"{self._key(network, attack)}-{samples or 'all'}.json"
+        if file.is_file():
+            return torch.tensor(json.loads(file.read_text())).bool()
+        images = self.images(str(network["group"]), samples)
+        if "suite" in attack:
+            found = self._suite(network, attack, images)
+        elif attack:
+            found = self.record(network, attack, samples=samples, whole=True).robust
+        else:
+            model = self.network(**network)
+            shown = {"name": "fgsm", "eps": 0.0}
+            found = run_attack(
+                model, _made(classward.attacks, shown), images, **self.run
+            ).correct
+        file.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(file, json.dumps(found.int().tolist()).encode())
+        return found
+
+    def study(self, group: str) -> tuple[CorrectionStudy, Path]:
+        """Every table of the logits paper on a network of the group, and the study's folder."""
+        asked = self.group(group)["study"]
+        out = (
+            self.path
+            / "studies"
+            / _named(group, asked | {"seed": self.seed, "run": dict(self.run)})
+        )
+        if (out / "result.json").is_file():
+            told = load((out / "result.json").read_text(), str(out))
+            assert isinstance(told, CorrectionStudy)
+            return told, out
+        eps = ball("linf", asked["eps"]).eps
+        training = self.images(group, None, "train")
+        study = Study(
+            name=group,
+            model=self.network(group),
+            others={name: self.network(name) for name in asked.get("others", [])},
+            training=training,
+            fitting=training.take(asked["training_samples"]),
+            judging=self.images(group, asked["samples"]),
+            attacks=paper_attacks(eps, asked.get("attacks")),
+            eps=eps,
+            corrector=Corrector.small(seed=self.seed, **asked.get("corrector", {})),
+            adaptive_samples=asked["adaptive_samples"],
+            steps=asked["steps"],
+            ablations=True,
+            run=dict(self.run) | {"seed": self.seed},
+        )
+        return correction_study(study, out, resume=True, progress=self.tell), out
+
+    def _pairs(self, group: str, how: str) -> Any:
+        """Pairs to train with: found on the way, or of the network trained on attacks.
+
+        "maximum" are its maximum symmetry pairs, "symmetric" all that send each other images
+        and differ by less than 0.05, "random" as many as the first, drawn; "none" none.
+        """
+        if how == "warm_up" or how == "none":
+            return "warm_up" if how == "warm_up" else []
+        network = {"group": group, "defense": {"name": "adversarial_training"}}
+        attack = self.group(group)["attack"] | {"name": "pgd", "steps": 10}
+        record = self.record(network, attack, samples=PAIR_SAMPLES, split="train")
+        matrix = record.attack_matrix()
+        if how == "symmetric":
+            sent = torch.minimum(matrix, matrix.T) > 0
+            return (symmetric_pairs(matrix, 0.05) & sent).nonzero().tolist()
+        found = maximum_symmetry_pairs(matrix)
+        if how == "maximum":
+            return found
+        rng = SampleRandom(self.seed, "random pairs", torch.tensor([0]))
+        order = rng.permutation(record.classes)[0].tolist()
+        return [tuple(sorted(order[2 * n : 2 * n + 2])) for n in range(len(found))]
+
+    def _key(self, network: Table, attack: Table) -> str:
+        """Name of what is recorded of a network under an attack."""
+        asked = {"network": network, "attack": attack, "run": dict(self.run), "seed": self.seed}
+        return _named(str(network["group"]), asked | {"of": self.group(str(network["group"]))})
+
+    def _suite(self, network: Table, attack: Table, images: Split) -> Bool[Tensor, " n"]:
+        budgets = {key: value for key, value in attack.items() if key not in SUITE}
+        within = ball(attack.get("norm", "linf"), attack["eps"])
+        chosen = (
+            autoattack(within) if attack["suite"] == "standard" else aa_lite(within, **budgets)
+        )
+        told = f"{chosen.name} on {network['group']}"
+        return run_suite(
+            self.network(**network),
+            chosen,
+            images,
+            seed=self.seed,
+            progress=lambda name, done, total: self.tell(f"{told}, {name}", done, total),
+            **self.run,
+        ).robust
+
+    def _ingredients(self, attack: Table) -> dict[str, Any]:
+        """Surrogates by the names of their groups."""
+        named = attack.get("surrogates")
+        return {} if named is None else {"surrogates": [self.network(name) for name in named]}
+
+
+SUITE = ("suite", "eps", "norm")  # what is no budget of a suite
+
+
+@cache
+def _images(name: str, split: str, root: Path | None) -> Split:
+    """A data set by name; one that is not built in is a folder under the root."""
+    if name not in data_names() and root is not None and (root / name / split).is_dir():
+        name = str(root / name / split)
+    return load_data(name, split=split, root=root)
+
+
+def _published(group: Table, root: Path) -> nn.Module:
+    layout = {
+        key: group[key]
+        for key in ("classes", "mean", "std", "size", "channels")
+        if key in group
+    }
+    return load_model(str(group["model"]), weights=root / group["weights"], **layout)
+
+
+def _made(package: Any, told: Table) -> Any:
+    options = {key: value for key, value in told.items() if key not in ("name", "surrogates")}
+    return make(package, str(told["name"]), **options)
+
+
+def _named(group: str, asked: Table) -> str:
+    """A name for a folder: what it is of, and a digest of all that was asked."""
+    parts = [asked.get("defense"), *asked.get("network", {}).values(), asked.get("attack")]
+    words = [
+        str(part["name"]) for part in parts if isinstance(part, Mapping) and "name" in part
+    ]
+    return "-".join([group, *words, digest(dict(asked))[:8]]).replace("/", "-")
