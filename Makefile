@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # One process for each core, each with one thread: small networks gain nothing from more.
 WORKERS ?= 2
 
-.PHONY: demo test slow check fmt bench docs clean
+.PHONY: demo test slow check fmt bench papers docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/classward demo --out demo --overwrite
@@ -33,6 +33,9 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/records_scale.py
 	$(BIN)/python benchmarks/attacks.py
+
+papers: $(INSTALLED)
+	$(BIN)/python docs/papers_pages.py
 
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints-cpu.txt --group docs

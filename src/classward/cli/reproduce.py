@@ -1,31 +1,43 @@
 """`classward reproduce`: the papers' tables and figures, run again."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from classward.cli import options
 from classward.cli.screen import progress, say, show
 from classward.core.errors import InputError
-from classward.experiments.paper_table import named_tables, read_table
+from classward.experiments.claims import decide
+from classward.experiments.paper_table import (
+    EVERY,
+    Scale,
+    named_tables,
+    paper_tables,
+    read_table,
+)
 from classward.experiments.reproduce import kept_result
 from classward.experiments.reproduce import reproduce as run_again
 from classward.experiments.shelf import Shelf
+from classward.records.claims_result import Claims
 from classward.records.reproduction_result import Reproduction
-from classward.records.run_folder import RunFolder
-from classward.records.saved import load
+from classward.records.result import Result
+from classward.records.run_folder import RunFolder, atomic_write
+from classward.records.saved import dump, load
 from classward.reporting.page import render
+from classward.reporting.papers import claims_page
 from classward.reporting.summary import text_summary
+
+CLAIMS = "claims"
 
 
 def reproduce(
     names: Annotated[
         list[str],
-        typer.Argument(help="symmetry/table2, logits, all, or FILE.toml; several are taken."),
+        typer.Argument(help="symmetry/table2, logits, claims, all, or FILE.toml; or several."),
     ],
     scale: Annotated[
-        Literal["small", "medium", "paper"],
+        Scale,
         typer.Option(help="small: minutes on two cores; paper: the printed setting, on a GPU."),
     ] = "small",
     data_root: options.DataRoot = None,
@@ -44,15 +56,16 @@ def reproduce(
 ) -> int:
     """Run tables and figures of the papers again; what was begun in --out goes on.
 
-    Tables share trained networks and attack records, which stay in --out.
+    Tables share trained networks and attack records, which stay in --out. `claims` decides
+    what the papers claim from the results in --out.
     """
     options.checked_device(device)
-    chosen = [name for given in names for name in named_tables(given)]
+    chosen = [name for given in names if given != CLAIMS for name in named_tables(given)]
     tables = [read_table(name, scale) for name in dict.fromkeys(chosen)]
     folder = out or Path(f"runs/reproduce-{scale}")
     run = {"batch_size": batch_size, "device": device, "precision": precision}
     asked = {"scale": scale, "seed": seed} | run
-    found = []
+    found: list[Result] = []
     with RunFolder.create(folder, "reproduction", asked, resume=True), progress() as tell:
         shelf = Shelf(
             path=folder, scale=scale, data_root=data_root, seed=seed, run=run, tell=tell
@@ -67,9 +80,23 @@ def reproduce(
             if not as_json:
                 show(told.to_dict(), text_summary(told), as_json=False)
             say(f"report: {page}")
+        if CLAIMS in names or EVERY in names:
+            found.append(_claims(folder, scale, as_json=as_json))
     if as_json:
         show([told.to_dict() for told in found], "", as_json=True)
     return 0
+
+
+def _claims(folder: Path, scale: Scale, *, as_json: bool) -> Claims:
+    """Decide all claims from the results in the folder, and write them there."""
+    every = {name: told for name in paper_tables() if (told := _kept(folder, name))}
+    told = decide(every, scale)
+    atomic_write(folder / "claims.json", dump(told).encode())
+    atomic_write(folder / "claims.md", claims_page(told).encode())
+    if not as_json:
+        show(told.to_dict(), text_summary(told), as_json=False)
+    say(f"claims: {folder / 'claims.md'}")
+    return told
 
 
 def _kept(folder: Path, name: str) -> Reproduction | None:

@@ -24,19 +24,15 @@ from classward.core.errors import InputError
 from classward.core.methods import make
 from classward.core.randomness import SampleRandom
 from classward.core.symmetric_pairs import maximum_symmetry_pairs, symmetric_pairs
-from classward.correction.corrector import Corrector
 from classward.data.load import data_names, load_data
 from classward.data.split import Split
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.run_suite import run_suite
 from classward.evaluation.suites import aa_lite, autoattack
-from classward.experiments.correction_study import Study, correction_study, paper_attacks
 from classward.experiments.paper_table import PAPERS, Scale
 from classward.models.load import load_model
-from classward.records.correction_study_result import CorrectionStudy
 from classward.records.record import Record
 from classward.records.run_folder import atomic_write, digest
-from classward.records.saved import load
 from classward.training.schedule import Recipe
 from classward.training.train import TrainingRun, train
 
@@ -97,7 +93,7 @@ class Shelf:
         asked = self.group(group) | changed
         if asked.get("weights") is not None:
             raise InputError(f"group {group} has published weights: it is not trained")
-        name = _named(group, {"defense": dict(defense), "asked": asked, "run": dict(self.run)})
+        name = named(group, {"defense": dict(defense), "asked": asked, "run": dict(self.run)})
         out = self.path / "networks" / name / f"seed-{seed}"
         told = f"train {group}, {defense['name']}, seed {seed}"
         given = dict(defense)
@@ -197,37 +193,6 @@ class Shelf:
         atomic_write(file, json.dumps(found.int().tolist()).encode())
         return found
 
-    def study(self, group: str) -> tuple[CorrectionStudy, Path]:
-        """Every table of the logits paper on a network of the group, and the study's folder."""
-        asked = self.group(group)["study"]
-        out = (
-            self.path
-            / "studies"
-            / _named(group, asked | {"seed": self.seed, "run": dict(self.run)})
-        )
-        if (out / "result.json").is_file():
-            told = load((out / "result.json").read_text(), str(out))
-            assert isinstance(told, CorrectionStudy)
-            return told, out
-        eps = ball("linf", asked["eps"]).eps
-        training = self.images(group, None, "train")
-        study = Study(
-            name=group,
-            model=self.network(group),
-            others={name: self.network(name) for name in asked.get("others", [])},
-            training=training,
-            fitting=training.take(asked["training_samples"]),
-            judging=self.images(group, asked["samples"]),
-            attacks=paper_attacks(eps, asked.get("attacks")),
-            eps=eps,
-            corrector=Corrector.small(seed=self.seed, **asked.get("corrector", {})),
-            adaptive_samples=asked["adaptive_samples"],
-            steps=asked["steps"],
-            ablations=True,
-            run=dict(self.run) | {"seed": self.seed},
-        )
-        return correction_study(study, out, resume=True, progress=self.tell), out
-
     def _pairs(self, group: str, how: str) -> Any:
         """Pairs to train with: found on the way, or of the network trained on attacks.
 
@@ -253,7 +218,7 @@ class Shelf:
     def _key(self, network: Table, attack: Table) -> str:
         """Name of what is recorded of a network under an attack."""
         asked = {"network": network, "attack": attack, "run": dict(self.run), "seed": self.seed}
-        return _named(str(network["group"]), asked | {"of": self.group(str(network["group"]))})
+        return named(str(network["group"]), asked | {"of": self.group(str(network["group"]))})
 
     def _suite(self, network: Table, attack: Table, images: Split) -> Bool[Tensor, " n"]:
         budgets = {key: value for key, value in attack.items() if key not in SUITE}
@@ -302,7 +267,7 @@ def _made(package: Any, told: Table) -> Any:
     return make(package, str(told["name"]), **options)
 
 
-def _named(group: str, asked: Table) -> str:
+def named(group: str, asked: Table) -> str:
     """A name for a folder: what it is of, and a digest of all that was asked."""
     parts = [asked.get("defense"), *asked.get("network", {}).values(), asked.get("attack")]
     words = [

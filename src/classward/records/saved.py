@@ -5,6 +5,7 @@ import json
 from classward.core.errors import InputError
 from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit
+from classward.records.claims_result import Claims
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.correction_study_result import CorrectionStudy
@@ -21,6 +22,7 @@ SCHEMA = 1  # raised when a field changes its meaning
 RESULTS: dict[str, type[Result]] = {
     "analysis": Analysis,
     "audit": Audit,
+    "claims": Claims,
     "comparison": Comparison,
     "correction": CorrectionTable,
     "correction study": CorrectionStudy,

@@ -3,6 +3,7 @@
 from classward.core.errors import InputError
 from classward.records.analysis_result import Analysis, ClassRobustness
 from classward.records.audit_result import Audit, Check
+from classward.records.claims_result import Claims
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.correction_study_result import CorrectionStudy
@@ -13,6 +14,7 @@ from classward.records.detection_result import DetectionTable
 from classward.records.explanation_result import Explanation
 from classward.records.reproduction_result import Reproduction
 from classward.records.result import Result, Share, Statistic
+from classward.reporting.claims import claims_sentences
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_sentences
 from classward.reporting.correction_study_sentences import study_sentences
@@ -61,6 +63,8 @@ def sentences(shown: Result) -> dict[str, str]:
             return study_sentences(shown)
         case DefenseContest():
             return contest_sentences(shown)
+        case Claims():
+            return claims_sentences(shown)
         case Reproduction():
             return reproduction_sentences(shown)
     raise InputError(f"a {type(shown).__name__} has no sentences")

@@ -6,6 +6,7 @@ from textwrap import wrap
 from classward.core.errors import InputError
 from classward.records.analysis_result import Analysis
 from classward.records.audit_result import Audit
+from classward.records.claims_result import Claims
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.correction_study_result import CorrectionStudy
@@ -16,6 +17,7 @@ from classward.records.detection_result import DetectionTable
 from classward.records.explanation_result import Explanation
 from classward.records.reproduction_result import Reproduction
 from classward.records.result import Result
+from classward.reporting.claims import claims_lines
 from classward.reporting.class_bars import least_robust
 from classward.reporting.comparison import comparison_tables
 from classward.reporting.correction_study import study_table
@@ -91,6 +93,9 @@ def _tables(result: Result) -> list[str]:
         case DefenseContest():
             head, *rows = contest_table_lines(result)
             return ["", *_aligned(head, _clipped(rows))]
+        case Claims():
+            head, *rows = claims_lines(result)
+            return ["", *_aligned(head, rows)]
         case Reproduction():
             head, *rows = reproduction_lines(result)
             return ["", *_aligned(head, rows)]

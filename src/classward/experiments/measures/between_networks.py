@@ -4,6 +4,7 @@ Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:19
 Secs. 4.2 and 5.1.
 """
 
+from classward.experiments.kept_study import kept_study
 from classward.experiments.measurement import Measurement, share_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
@@ -11,7 +12,7 @@ from classward.experiments.shelf import Shelf
 
 def between_networks(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is another network under an attack."""
-    study, _ = shelf.study(str(table.asked["group"]))
+    study, _ = kept_study(shelf, str(table.asked["group"]))
     names = {attack: name for name, attack in table.asked["names"].items()}
     cells = []
     for found in study.networks:

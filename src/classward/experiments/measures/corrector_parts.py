@@ -5,6 +5,7 @@ Sec. 4.2.
 """
 
 from classward.core.errors import InputError
+from classward.experiments.kept_study import kept_study
 from classward.experiments.measurement import Measurement, printed_in, share_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
@@ -13,7 +14,7 @@ from classward.records.reproduction_result import Cell
 
 def corrector_parts(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is a corrector with one thing changed, on PGD."""
-    study, _ = shelf.study(str(table.asked["group"]))
+    study, _ = kept_study(shelf, str(table.asked["group"]))
     if study.ablations is None:
         raise InputError(f"{table.name}: the study has no ablations")
     known = {name: row for row, name in table.asked["rows"].items()}

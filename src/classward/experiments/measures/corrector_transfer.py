@@ -4,6 +4,7 @@ Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:19
 Sec. 4.3, Table 3.
 """
 
+from classward.experiments.kept_study import kept_study
 from classward.experiments.measurement import Measurement, share_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
@@ -11,7 +12,7 @@ from classward.experiments.shelf import Shelf
 
 def corrector_transfer(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is an attack, each column the corrector of another; names are the paper's."""
-    study, _ = shelf.study(str(table.asked["group"]))
+    study, _ = kept_study(shelf, str(table.asked["group"]))
     found, names = study.transfer, table.asked["names"]
     cells = []
     for row in [*table.printed, "clean"]:

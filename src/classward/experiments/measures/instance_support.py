@@ -6,6 +6,7 @@ appendix B, Fig. 4.
 
 from classward.correction.corrector import Corrector
 from classward.evaluation.explain_instance import explain_instance
+from classward.experiments.kept_study import kept_study
 from classward.experiments.measurement import Measurement, printed_in
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
@@ -17,7 +18,7 @@ GREATEST = "greatest contribution"
 
 def instance_support(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is an attack; the image is the first that was right and fell to all of them."""
-    _, folder = shelf.study(str(table.asked["group"]))
+    _, folder = kept_study(shelf, str(table.asked["group"]))
     records = {
         row: Record.open(folder / f"test-{attack}")
         for row, attack in table.asked["rows"].items()

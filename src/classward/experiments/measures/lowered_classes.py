@@ -4,6 +4,7 @@ Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:19
 Sec. 5.2.
 """
 
+from classward.experiments.kept_study import kept_study
 from classward.experiments.measurement import Measurement, share_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
@@ -11,7 +12,7 @@ from classward.experiments.shelf import Shelf
 
 def lowered_classes(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is an attack, under the corrector that was fitted on it."""
-    study, _ = shelf.study(str(table.asked["group"]))
+    study, _ = kept_study(shelf, str(table.asked["group"]))
     cells = []
     for row, attack in table.asked["rows"].items():
         found = study.explanations[attack].attacks[0]

@@ -7,6 +7,7 @@ Sec. 4.1, Fig. 1.
 from typing import Any
 
 from classward.analysis.significance import share
+from classward.experiments.kept_study import kept_study
 from classward.experiments.measurement import Measurement, share_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
@@ -19,7 +20,7 @@ DETECTOR = "mean"
 
 def mean_logits(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is an attack; compared are the images that were right and fell."""
-    study, folder = shelf.study(str(table.asked["group"]))
+    study, folder = kept_study(shelf, str(table.asked["group"]))
     cells = []
     for row, attack in table.asked["rows"].items():
         record = Record.open(folder / f"test-{attack}")

@@ -5,6 +5,7 @@ Sec. 4.3, Tables 1 and 2.
 """
 
 from classward.core.errors import InputError
+from classward.experiments.kept_study import kept_study
 from classward.experiments.measurement import Measurement, share_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
@@ -21,7 +22,7 @@ COLUMNS = {
 
 def own_corrector(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is a network and an attack; columns may end in ", full" or ", selected"."""
-    study, _ = shelf.study(str(table.asked["group"]))
+    study, _ = kept_study(shelf, str(table.asked["group"]))
     cells = []
     for row, asked in table.asked["rows"].items():
         network = str(asked.get("network", study.model))

@@ -6,6 +6,7 @@ Sec. 5.2.
 
 from collections.abc import Mapping
 
+from classward.experiments.kept_study import kept_study
 from classward.experiments.measurement import Measurement, printed_in, statistic_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
@@ -17,7 +18,7 @@ FOLLOWS = "overlap with transfer"
 
 def support_overlap(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is a pair of attacks, "PGD and MIM"."""
-    study, _ = shelf.study(str(table.asked["group"]))
+    study, _ = kept_study(shelf, str(table.asked["group"]))
     found, names = study.supporting, table.asked["names"]
     cells = []
     for row in table.printed:

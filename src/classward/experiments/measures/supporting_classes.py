@@ -4,6 +4,7 @@ Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:19
 Secs. 5.1 and 5.2, Figs. 2 to 4.
 """
 
+from classward.experiments.kept_study import kept_study
 from classward.experiments.measurement import Measurement, share_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
@@ -15,7 +16,7 @@ TOP = "share of the most frequent class"
 
 def supporting_classes(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is an attack, seen by the corrector that was fitted on it."""
-    study, _ = shelf.study(str(table.asked["group"]))
+    study, _ = kept_study(shelf, str(table.asked["group"]))
     cells = []
     for row, attack in table.asked["rows"].items():
         found = study.explanations[attack].attacks[0]

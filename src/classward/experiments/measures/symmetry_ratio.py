@@ -5,11 +5,13 @@ Examples", AAAI 2023, Eq. 4, Table 1.
 """
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from classward.analysis.analyze import analyze
 from classward.analysis.attack_matrix import attack_matrix
 from classward.analysis.significance import average_ranks
+from classward.analysis.symmetry import mutual_pairs_test
 from classward.core.types import Pair
 from classward.experiments.measurement import (
     Measurement,
@@ -24,8 +26,10 @@ from classward.experiments.shelf import Shelf
 from classward.models.class_weights import class_weights
 from classward.records.record import Record
 from classward.records.reproduction_result import Cell
+from classward.records.result import Statistic
 
 SUCCESS, CORRELATION, PAIRS = "attack success rate", "M_ij with M_ji", "pairs"
+MUTUAL, TOP = "mutual pairs", "errors to the top target"
 LIKE, SHARED, HALVES = "order as in first row", "pairs of first row kept", "order in other half"
 TOLERANCES = ("0.05", "0.1", "0.2")
 
@@ -54,6 +58,9 @@ def symmetry_ratio(table: PaperTable, shelf: Shelf) -> Measurement:
             statistic_cell(table, row, CORRELATION, analysis.correlation, unit="number")
         )
         matrix = record.attack_matrix()
+        mutual = mutual_pairs_test(matrix.nan_to_num(0), seed=shelf.seed)
+        cells.append(statistic_cell(table, row, MUTUAL, mutual, unit="number"))
+        cells.append(statistic_cell(table, row, TOP, unevenness(record.confusion())))
         pairs = analysis.maximum_symmetry_pairs
         named = ", ".join(f"{analysis.classes[i]} and {analysis.classes[j]}" for i, j in pairs)
         cells.append(
@@ -74,11 +81,35 @@ def symmetry_ratio(table: PaperTable, shelf: Shelf) -> Measurement:
         matrices += drawn(row, analysis)
     return Measurement(
         stated="Reference and p: the rows of the attack matrix shuffled off the diagonal, "
-        "2,000 draws. Order: Spearman correlation of the entries off the diagonal with those "
-        "of the first row, or between two halves of a row's own samples, which is what noise "
-        "leaves of it. Pairs kept: Jaccard index.",
+        "2,000 draws. Errors to the top target: beside what each class would have if all had "
+        "alike, p by chi-square. Order: Spearman correlation of the entries off the diagonal "
+        "with those of the first row, or between two halves of a row's own samples, which is "
+        "what noise leaves of it. Pairs kept: Jaccard index.",
         cells=cells,
         matrices=matrices,
+    )
+
+
+def unevenness(counts: Int64[Tensor, "k k"]) -> Statistic:
+    """Share of the errors that go to the top target of their class, and whether rows are even.
+
+    The null is that all other classes get alike; p is of Pearson's chi-square over all rows
+    with errors.
+    """
+    from scipy.stats import chi2
+
+    classes = len(counts)
+    errors = counts.double()[~torch.eye(classes, dtype=torch.bool)].view(classes, classes - 1)
+    errors = errors[errors.sum(dim=1) > 0]
+    even = errors.mean(dim=1, keepdim=True)
+    excess = ((errors - even) ** 2 / even).sum().item()
+    share = errors.amax(dim=1).sum() / errors.sum() if len(errors) else torch.tensor(0.0)
+    return Statistic(
+        value=share.item(),
+        null=1 / (classes - 1),
+        p=float(chi2.sf(excess, len(errors) * (classes - 2))) if len(errors) else 1.0,
+        null_draws=0,
+        null_name="all other classes alike",
     )
 
 
