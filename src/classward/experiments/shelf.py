@@ -93,7 +93,8 @@ class Shelf:
         asked = self.group(group) | changed
         if asked.get("weights") is not None:
             raise InputError(f"group {group} has published weights: it is not trained")
-        name = named(group, {"defense": dict(defense), "asked": asked, "run": dict(self.run)})
+        made = {"defense": dict(defense), "of": _essence(asked), "run": dict(self.run)}
+        name = named(group, made)
         out = self.path / "networks" / name / f"seed-{seed}"
         told = f"train {group}, {defense['name']}, seed {seed}"
         given = dict(defense)
@@ -218,7 +219,8 @@ class Shelf:
     def _key(self, network: Table, attack: Table) -> str:
         """Name of what is recorded of a network under an attack."""
         asked = {"network": network, "attack": attack, "run": dict(self.run), "seed": self.seed}
-        return named(str(network["group"]), asked | {"of": self.group(str(network["group"]))})
+        group = str(network["group"])
+        return named(group, asked | {"of": _essence(self.group(group))})
 
     def _suite(self, network: Table, attack: Table, images: Split) -> Bool[Tensor, " n"]:
         budgets = {key: value for key, value in attack.items() if key not in SUITE}
@@ -265,6 +267,11 @@ def _published(group: Table, root: Path) -> nn.Module:
 def _made(package: Any, told: Table) -> Any:
     options = {key: value for key, value in told.items() if key not in ("name", "surrogates")}
     return make(package, str(told["name"]), **options)
+
+
+def _essence(group: Table) -> dict[str, Any]:
+    """What a network of the group depends on."""
+    return {key: value for key, value in group.items() if key not in ("differs", "study")}
 
 
 def named(group: str, asked: Table) -> str:

@@ -57,7 +57,7 @@ def papers_page(results: Sequence[Reproduction]) -> str:
         "What they say of the papers' claims: [claims](claims.md).",
         "",
         "```sh",
-        "classward reproduce all --scale small --data-root DATA  # goes on where it was stopped",
+        "classward reproduce all --scale small --data-root DATA  # goes on where it stopped",
         "classward reproduce symmetry/table1 --data-root DATA",
         "```",
         "",
