@@ -33,6 +33,7 @@ class PaperTable:
         scale: At which scale.
         differs: What that scale has in place of the paper's setting.
         asked: Arguments of the measure: those of all scales under those of this one.
+        groups: Groups of its own, beside those of `groups.toml`.
     """
 
     name: str
@@ -48,6 +49,7 @@ class PaperTable:
     scale: Scale
     differs: list[str] = field(default_factory=list)
     asked: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, Any] = field(default_factory=dict)
 
 
 def paper_tables() -> list[str]:
@@ -96,11 +98,17 @@ def read_table(name: str, scale: Scale) -> PaperTable:
         has = ", ".join(scale for scale in get_args(Scale) if scale in told["scale"])
         raise InputError(f"{name} has no scale {scale}, it has {has}")
     asked = _over(told.get("asked", {}), told["scale"][scale])
+    number = str if told["unit"] == "text" else float  # the number of a class is a name
     return PaperTable(
-        **{key: told[key] for key in (*HEAD, "columns", "printed")},
+        **{key: told[key] for key in (*HEAD, "columns")},
+        printed={
+            row: [entry if isinstance(entry, str) else number(entry) for entry in entries]
+            for row, entries in told["printed"].items()
+        },
         name=name,
         scale=scale,
         differs=asked.pop("differs", []),
+        groups=asked.pop("groups", {}),
         asked=asked,
     )
 

@@ -8,7 +8,7 @@ run that was stopped goes on, and the next table finds it.
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Shelf:
         seed: Of attacks and correctors; trainings have seeds of their own.
         run: Arguments of every attack: batch_size, device, precision.
         tell: Told of what is being made.
+        own: Groups of a table, beside those of `groups.toml`.
     """
 
     path: Path
@@ -62,6 +63,7 @@ class Shelf:
     seed: int
     run: Mapping[str, Any]
     tell: Tell
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     def group(self, name: str) -> dict[str, Any]:
         """The entry of that name.
@@ -69,7 +71,8 @@ class Shelf:
         Raises:
             InputError: If this scale has none.
         """
-        groups = tomllib.loads((PAPERS / "groups.toml").read_text())[self.scale]
+        groups = tomllib.loads((PAPERS / "groups.toml").read_text()).get(self.scale, {})
+        groups |= self.own
         if name not in groups:
             raise InputError(f"groups.toml: {self.scale} has no group '{name}'")
         return groups[name]

@@ -13,20 +13,22 @@ from classward.experiments.shelf import Shelf
 def between_networks(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is another network under an attack."""
     study, _ = kept_study(shelf, str(table.asked["group"]))
+    first = shelf.group(study.model)["model"]
     names = {attack: name for name, attack in table.asked["names"].items()}
     cells = []
     for found in study.networks:
-        row = f"{found.network}, {names.get(found.attack, found.attack)}"
+        network = shelf.group(found.network)["model"]
+        row = f"{network}, {names.get(found.attack, found.attack)}"
         for column, share in {
             "no defense": found.attacked.bare,
             "own corrector": found.attacked.own,
-            f"corrector of {study.model}": found.attacked.raw,
+            f"corrector of {first}": found.attacked.raw,
             "the same, standardised": found.attacked.standardised,
-            f"clean, corrector of {study.model}": found.clean.raw,
+            f"clean, corrector of {first}": found.clean.raw,
         }.items():
             cells.append(share_cell(table, row, column, share))
     return Measurement(
-        stated=f"Over images that {study.model} gets right when clean. Standardised: logits of "
+        stated=f"Over images that {first} gets right when clean. Standardised: logits of "
         "the mean and spread of that network's. Intervals: Wilson.",
         cells=cells,
     )

@@ -29,7 +29,7 @@ def supporting_classes(table: PaperTable, shelf: Shelf) -> Measurement:
             cells.append(share_cell(table, row, column, first.label, reference=chance))
     return Measurement(
         stated="Counted is how often a class is among those with the greatest S_k of an image "
-        "(half of the classes where there are ten). Reference of the most frequent one: the "
+        "(the first alone where there are ten). Reference of the most frequent one: the "
         "same of a corrector with random weights. Overlap: Bhattacharyya coefficient of the "
         "counts with those of a corrector that differs as said. H_mean alone depends on a "
         "constant that no fit sees.",
