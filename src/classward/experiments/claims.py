@@ -70,7 +70,7 @@ def _decided(claim: Asked, results: Results) -> Decision:
     asked, lacks, evidence = claim.get("test"), claim.get("lacks", ""), []
     outcome: Outcome = "lacks"
     if asked is not None:
-        named = [cell.partition(" | ")[0] for cell in asked["cells"]]
+        named = [address.partition(" | ")[0] for address in (*asked["cells"], *_other(asked))]
         if missing := [name for name in dict.fromkeys(named) if name not in results]:
             lacks = f"no result of {missing[0]}"
         else:
@@ -107,7 +107,12 @@ def _asked(claim: str, asked: Asked, results: Results) -> tuple[list[Word], list
         return [above(a.cell, b.cell) for a, b in pairs], [str(entry) for entry in found]
     if asked["kind"] not in ("significant", "above", "below", "ahead", "near", "same"):
         raise InputError(f"claims.toml: {claim} has an unknown test '{asked['kind']}'")
-    return [_word(entry.cell, asked, results) for entry in found], [str(e) for e in found]
+    words = [_word(entry.cell, asked, results) for entry in found]
+    beside = [
+        Found(address.partition(" | ")[0], _than(found[0].cell, asked, results))
+        for address in _other(asked)
+    ]
+    return words, [*map(str, beside), *map(str, found)]
 
 
 def _word(cell: Cell, asked: Asked, results: Results) -> Word:
@@ -184,12 +189,18 @@ def _ends(cell: Cell) -> tuple[float | None, float | None]:
     return (value, value) if cell.low is None or cell.high is None else (cell.low, cell.high)
 
 
+def _other(asked: Asked) -> list[str]:
+    """The address of the cell that others are compared with, if it is one."""
+    than = asked.get("than")
+    return [than] if isinstance(than, str) and " | " in than else []
+
+
 def _than(cell: Cell, asked: Asked, results: Results) -> Cell:
     """What a cell is compared with, as a cell."""
     than = asked["than"]
     if than == "reference":
         return Cell(row=cell.row, column=cell.column, value=cell.reference)
-    if isinstance(than, str):
+    if _other(asked):
         table, row, column = than.replace("SAME", cell.row, 1).split(" | ")
         return results[table].cell(row, column)
     return Cell(row=cell.row, column=cell.column, value=float(than))
@@ -197,6 +208,9 @@ def _than(cell: Cell, asked: Asked, results: Results) -> Cell:
 
 def _in_words(asked: Asked) -> str:
     than = asked.get("than")
+    if _other(asked):
+        _, row, column = str(than).split(" | ")
+        than = f"that of {'the same row' if row == 'SAME' else row}, {column}"
     told = {
         "significant": "above its null, p < 0.01",
         "above": f"interval above {than}",

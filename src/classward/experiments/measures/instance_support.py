@@ -4,6 +4,7 @@ Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:19
 appendix B, Fig. 4.
 """
 
+from classward.core.errors import InputError
 from classward.correction.corrector import Corrector
 from classward.evaluation.explain_instance import explain_instance
 from classward.experiments.kept_study import kept_study
@@ -27,6 +28,8 @@ def instance_support(table: PaperTable, shelf: Shelf) -> Measurement:
     fell = first.correct.clone()
     for record in records.values():
         fell &= ~record.robust
+    if not fell.any():
+        raise InputError(f"{table.name}: no image falls to all of its attacks")
     sample = int(first.ids[fell][0])
     cells = []
     for row, record in records.items():
