@@ -35,6 +35,14 @@ def test_a_page_of_measurements_is_that_of_the_kept_result(file, result):
     assert bench.PAGE.read_text() == bench.page(kept)
 
 
+def test_the_pages_on_the_papers_are_those_of_the_kept_results():
+    spec = importlib.util.spec_from_file_location("papers_pages", ROOT / "docs/papers_pages.py")
+    papers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(papers)
+    for name, text in papers.pages().items():
+        assert (ROOT / "docs" / name).read_text() == text
+
+
 @pytest.mark.parametrize("result", sorted((ROOT / "results").glob("contest_*.json")))
 def test_the_table_of_a_contest_is_that_of_the_kept_result(result):
     page = (ROOT / "docs" / "defense_results.md").read_text()

@@ -1,8 +1,12 @@
 import pytest
 
+import classward.attacks
 from classward.core.errors import InputError
+from classward.core.methods import make
 from classward.experiments.paper_table import named_tables, paper_tables, read_table
 from classward.experiments.reproduce import MEASURES
+from classward.experiments.shelf import Shelf
+from classward.training.schedule import Recipe
 
 HEAD = """
 paper = "symmetry"
@@ -25,6 +29,29 @@ def written(tmp_path):
         return str(file)
 
     return write
+
+
+def groups_of(asked):
+    if not isinstance(asked, dict):
+        return set()
+    named = {asked["group"]} if isinstance(asked.get("group"), str) else set()
+    return named.union(*map(groups_of, asked.values()))
+
+
+@pytest.mark.parametrize("scale", ["small", "medium", "paper"])
+@pytest.mark.parametrize("name", paper_tables())
+def test_every_file_has_every_scale_and_its_groups_exist(name, scale, tmp_path):
+    table = read_table(name, scale)
+    shelf = Shelf(
+        path=tmp_path, scale=scale, data_root=None, seed=0, run={}, tell=lambda *told: None
+    )
+    for group in groups_of(dict(table.asked)):
+        asked = shelf.group(group)
+        assert asked["model"] and asked["data"]
+        if "recipe" in asked:
+            Recipe(**asked["recipe"])
+        if "attack" in asked:
+            make(classward.attacks, asked["attack"].pop("name"), **asked["attack"])
 
 
 @pytest.mark.parametrize("name", paper_tables())

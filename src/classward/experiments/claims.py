@@ -107,7 +107,7 @@ def _asked(claim: str, asked: Asked, results: Results) -> tuple[list[Word], list
         return [above(a.cell, b.cell) for a, b in pairs], [str(entry) for entry in found]
     if asked["kind"] not in ("significant", "above", "below", "ahead", "near", "same"):
         raise InputError(f"claims.toml: {claim} has an unknown test '{asked['kind']}'")
-    words = [_word(entry.cell, asked, results) for entry in found]
+    words: list[Word] = [_word(entry.cell, asked, results) for entry in found]
     beside = [
         Found(address.partition(" | ")[0], _than(found[0].cell, asked, results))
         for address in _other(asked)

@@ -20,17 +20,18 @@ def kept_study(shelf: Shelf, group: str) -> tuple[CorrectionStudy, Path]:
         assert isinstance(told, CorrectionStudy)
         return told, out
     eps = ball("linf", asked["eps"]).eps
-    training = shelf.images(group, None, "train")
+    training, part = shelf.images(group, None, "train"), asked.get("training_samples")
+    made = Corrector if asked.get("preset") == "paper" else Corrector.small
     study = Study(
         name=group,
         model=shelf.network(group),
         others={name: shelf.network(name) for name in asked.get("others", [])},
         training=training,
-        fitting=training.take(asked["training_samples"]),
+        fitting=training if part is None else training.take(part),
         judging=shelf.images(group, asked["samples"]),
         attacks=paper_attacks(eps, asked.get("attacks")),
         eps=eps,
-        corrector=Corrector.small(seed=shelf.seed, **asked.get("corrector", {})),
+        corrector=made(seed=shelf.seed, **asked.get("corrector", {})),
         adaptive_samples=asked["adaptive_samples"],
         steps=asked["steps"],
         ablations=True,

@@ -71,8 +71,9 @@ class Shelf:
         Raises:
             InputError: If this scale has none.
         """
-        groups = tomllib.loads((PAPERS / "groups.toml").read_text()).get(self.scale, {})
-        groups |= self.own
+        scales = tomllib.loads((PAPERS / "groups.toml").read_text())
+        below = scales["small"] if self.scale == "medium" else {}
+        groups = below | scales[self.scale] | self.own
         if name not in groups:
             raise InputError(f"groups.toml: {self.scale} has no group '{name}'")
         return groups[name]
@@ -126,7 +127,10 @@ class Shelf:
         Raises:
             InputError: If the weights are not at hand.
         """
-        weights = self.group(group).get("weights")
+        asked = self.group(group)
+        weights = asked.get("weights")
+        if asked.get("pretrained"):
+            return load_model(str(asked["model"]))
         if weights is None or dict(defense) != dict(STANDARD) or changed:
             return self.training(group, defense, seed, **changed).best
         if self.data_root is None or not (self.data_root / weights).is_file():
