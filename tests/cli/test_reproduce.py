@@ -56,6 +56,22 @@ def test_runs_a_table_keeps_it_and_goes_on(cli, table):
     assert json.loads(anew.out)[0]["cells"] == told["cells"]
 
 
+def test_against_an_earlier_run(cli, table):
+    assert cli("reproduce", "mine.toml", "--out", "r").code == 0
+    same = cli("reproduce", "mine.toml", "--out", "s", "--against", "r/results")
+    assert same.code == 0
+    assert "mine.toml: 2 of 2 numbers within the kept intervals" in same.err
+    file = table / "r/results/mine.json"
+    other = json.loads(file.read_text())
+    other["cells"][0] |= {"value": 0.0, "low": 0.0, "high": 0.001}
+    file.write_text(json.dumps(other))
+    left = cli("reproduce", "mine.toml", "--out", "s", "--against", "r/results")
+    assert left.code == 1
+    assert "outside: Ours, Clean: " in left.err and "1 of 2 numbers" in left.err
+    none = cli("reproduce", "mine.toml", "--out", "s", "--against", "nowhere")
+    assert none.code == 2 and "--against nowhere: has no mine.toml" in none.err
+
+
 def test_claims_of_nothing_lack_everything(cli, tmp_path):
     said = cli("reproduce", "claims", "--out", "r", "--json")
     assert said.code == 0, said.err

@@ -16,7 +16,7 @@ from classward.experiments.paper_table import (
     paper_tables,
     read_table,
 )
-from classward.experiments.reproduce import kept_result
+from classward.experiments.reproduce import kept_result, outside
 from classward.experiments.reproduce import reproduce as run_again
 from classward.experiments.shelf import Shelf
 from classward.records.claims_result import Claims
@@ -48,6 +48,12 @@ def reproduce(
     again: Annotated[
         bool, typer.Option("--again", help="Measure anew what has a result already.")
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Results of an earlier run; exit 1 where ours leave their intervals."
+        ),
+    ] = None,
     seed: options.Seed = 0,
     device: options.Device = "cpu",
     precision: options.PrecisionName = "fast",
@@ -66,6 +72,7 @@ def reproduce(
     run = {"batch_size": batch_size, "device": device, "precision": precision}
     asked = {"scale": scale, "seed": seed} | run
     found: list[Result] = []
+    left = 0
     with RunFolder.create(folder, "reproduction", asked, resume=True), progress() as tell:
         shelf = Shelf(
             path=folder, scale=scale, data_root=data_root, seed=seed, run=run, tell=tell
@@ -80,11 +87,28 @@ def reproduce(
             if not as_json:
                 show(told.to_dict(), text_summary(told), as_json=False)
             say(f"report: {page}")
+            if against is not None:
+                left += _outside(told, against)
         if CLAIMS in names or EVERY in names:
             found.append(_claims(folder, scale, as_json=as_json))
     if as_json:
         show([told.to_dict() for told in found], "", as_json=True)
-    return 0
+    return 1 if left else 0
+
+
+def _outside(told: Reproduction, against: Path) -> int:
+    """How many numbers lie outside the earlier intervals; each is said."""
+    file = against / f"{told.name.removesuffix('.toml')}.json"
+    if not file.is_file():
+        raise InputError(f"--against {against}: has no {told.name}")
+    kept = load(file.read_text(), str(file))
+    if not isinstance(kept, Reproduction):
+        raise InputError(f"{file}: not the result of a reproduction")
+    found, asked = outside(told, kept)
+    for line in found:
+        say(f"outside: {line}")
+    say(f"{told.name}: {asked - len(found)} of {asked} numbers within the kept intervals")
+    return len(found)
 
 
 def _claims(folder: Path, scale: Scale, *, as_json: bool) -> Claims:

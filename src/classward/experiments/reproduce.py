@@ -67,6 +67,23 @@ def kept_result(folder: Path, name: str) -> Path:
     return folder / "results" / f"{name.removesuffix('.toml')}.json"
 
 
+def outside(told: Reproduction, kept: Reproduction) -> tuple[list[str], int]:
+    """Numbers that lie outside the intervals of an earlier result, and how many have one.
+
+    A number that the earlier result has and this one lacks is outside.
+    """
+    now = {(cell.row, cell.column): cell.value for cell in told.cells}
+    found, asked = [], 0
+    for cell in kept.cells:
+        if cell.low is None or cell.high is None or not isinstance(cell.value, float):
+            continue
+        asked += 1
+        value = now.get((cell.row, cell.column))
+        if not isinstance(value, float) or not cell.low <= value <= cell.high:
+            found.append(f"{cell.row}, {cell.column}: {value}, kept {cell.low} to {cell.high}")
+    return found, asked
+
+
 def _measured(table: PaperTable, shelf: Shelf) -> Measurement:
     if not table.measure.isidentifier():
         raise InputError(f"{table.name}: no measure '{table.measure}'")
