@@ -4,6 +4,8 @@ Paper: Mei et al., "Towards Interpreting and Utilizing Symmetry Property in Adve
 Examples", AAAI 2023, Eq. 4, Table 1.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Int64
 from torch import Tensor
@@ -30,6 +32,7 @@ from classward.records.result import Statistic
 
 SUCCESS, CORRELATION, PAIRS = "attack success rate", "M_ij with M_ji", "pairs"
 MUTUAL, TOP = "mutual pairs", "errors to the top target"
+GAP, EQUAL = "class gap", "pairs exactly equal"
 LIKE, SHARED, HALVES = "order as in first row", "pairs of first row kept", "order in other half"
 MOST_DRAWN = 20  # classes; beyond, a matrix would be most of the result
 TOLERANCES = ("0.05", "0.1", "0.2")
@@ -62,6 +65,8 @@ def symmetry_ratio(table: PaperTable, shelf: Shelf) -> Measurement:
         mutual = mutual_pairs_test(matrix.nan_to_num(0), seed=shelf.seed)
         cells.append(statistic_cell(table, row, MUTUAL, mutual, unit="number"))
         cells.append(statistic_cell(table, row, TOP, unevenness(record.confusion())))
+        cells.append(statistic_cell(table, row, GAP, class_differences(record)))
+        cells.append(_equal(row, matrix))
         pairs = analysis.maximum_symmetry_pairs
         named = ", ".join(f"{analysis.classes[i]} and {analysis.classes[j]}" for i, j in pairs)
         cells.append(
@@ -84,9 +89,9 @@ def symmetry_ratio(table: PaperTable, shelf: Shelf) -> Measurement:
     return Measurement(
         stated="Reference and p: the rows of the attack matrix shuffled off the diagonal, "
         "2,000 draws. Errors to the top target: beside what each class would have if all had "
-        "alike, p by chi-square. Order: Spearman correlation of the entries off the diagonal "
-        "with those of the first row, or between two halves of a row's own samples, which is "
-        "what noise leaves of it. Pairs kept: Jaccard index.",
+        "alike; class gap: beside no difference; p by chi-square. Order: Spearman correlation "
+        "of the entries off the diagonal with those of the first row, or between two halves "
+        "of a row's own samples, which is what noise leaves of it. Pairs kept: Jaccard index.",
         cells=cells,
         matrices=matrices,
     )
@@ -113,6 +118,37 @@ def unevenness(counts: Int64[Tensor, "k k"]) -> Statistic:
         null_draws=0,
         null_name="all other classes alike",
     )
+
+
+def class_differences(record: Record) -> Statistic | None:
+    """Best minus worst robust accuracy of a class, with p of a chi-square that all are alike.
+
+    Undefined where every image falls, or none.
+    """
+    from scipy.stats import chi2_contingency
+
+    labels, right = record.labels, record.robust
+    stands = torch.bincount(labels[right], minlength=record.classes)
+    counts = torch.stack([stands, torch.bincount(labels, minlength=record.classes) - stands])
+    counts = counts[:, counts.sum(dim=0) > 0]
+    if (counts.sum(dim=1) == 0).any():
+        return None
+    shares = counts[0] / counts.sum(dim=0)
+    found: Any = chi2_contingency(counts.numpy(), correction=False)
+    return Statistic(
+        value=(shares.max() - shares.min()).item(),
+        null=0.0,
+        p=float(found.pvalue),
+        null_draws=0,
+        null_name="all classes alike",
+    )
+
+
+def _equal(row: str, matrix: Tensor) -> Cell:
+    """Share of the pairs whose two entries are equal and not 0."""
+    upper = torch.ones(matrix.shape, dtype=torch.bool).triu(1)
+    equal = (matrix == matrix.T) & (matrix > 0)
+    return Cell(row=row, column=EQUAL, value=equal[upper].double().mean().item())
 
 
 def likeness(one: Tensor, other: Tensor) -> float | None:
