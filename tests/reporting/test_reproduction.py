@@ -73,7 +73,7 @@ def test_the_page_has_every_number_and_both_drawings(told):
 def test_the_summary_says_what_differs(told):
     said = text_summary(told)
     assert "A small network." in said
-    assert "2 numbers can be compared; 1 printed ones lie in our 95 % intervals" in said
+    assert "2 numbers can be compared; 1 of 1 printed ones lie in our 95 % intervals" in said
 
 
 def test_the_pages_of_the_documentation(told):

@@ -27,10 +27,14 @@ def reproduction_sentences(told: Reproduction) -> dict[str, str]:
         "What is measured here": f"Scale {told.scale}. {_differs(told)}",
     }
     if printed := [cell for cell in told.cells if comparable(cell)]:
-        inside = sum(covers(cell) for cell in printed)
+        bounded = [cell for cell in printed if cell.low is not None]
+        inside = (
+            f"{sum(covers(cell) for cell in bounded)} of {len(bounded)} printed ones lie in"
+        )
+        within = f"{inside} our 95 % intervals" if bounded else "ours have no interval"
         said["Printed and ours"] = (
-            f"{len(printed)} numbers can be compared; {inside} printed ones lie in our 95 % "
-            "intervals. Where networks and data differ, shapes are to be compared, not digits."
+            f"{len(printed)} numbers can be compared; {within}. Where networks and data differ, "
+            "shapes are to be compared, not digits."
         )
     return said
 
@@ -119,7 +123,9 @@ def _differs(told: Reproduction) -> str:
 
 def _grid(told: Reproduction) -> Section:
     """Rows and columns as in the paper; columns that it does not have follow."""
-    rows, columns = _named([c.row for c in told.cells]), _named([c.column for c in told.cells])
+    rows = _named([cell.row for cell in told.cells])
+    printed = [cell.column for cell in told.cells if cell.printed is not None]
+    columns = _named([*printed, *(cell.column for cell in told.cells)])
     cells = {(cell.row, cell.column): cell for cell in told.cells}
     table: section.Table = [["", *columns]]
     for row in rows:
