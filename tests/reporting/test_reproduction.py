@@ -1,6 +1,6 @@
 import pytest
 
-from classward.records.claims_result import Claims, Decision
+from classward.records.claims_result import Claims, Decision, Headline
 from classward.records.reproduction_result import Cell, ClassMatrix, Reproduction
 from classward.records.saved import dump, load
 from classward.reporting.page import render
@@ -92,10 +92,16 @@ def test_the_pages_of_the_documentation(told):
         )
         for paper, n, outcome in [("symmetry", 5, "holds"), ("logits", 1, "not here")]
     ]
-    claims = Claims(scale="small", tables={"symmetry/table1": {}}, decisions=decisions)
+    claims = Claims(
+        scale="small",
+        tables={"symmetry/table1": {}},
+        decisions=decisions,
+        headlines=[Headline(says="Both.", claims=["symmetry-5", "logits-1"])],
+    )
     page = claims_page(claims)
     assert "| ✅ holds | 1 | 0 |" in page and "| ❌ not here | 0 | 1 |" in page
     assert "claim 5 &#124; of it" in page
+    assert "**Both.** 1 ✅ holds, 1 ❌ not here. [symmetry-5](#symmetry-5), [logits-1]" in page
     assert "number 2<br>2 more" in page and "number 3" not in page
     assert "2 claims: 1 holds, 0 partly, 1 not here" in text_summary(claims)
     assert load(dump(claims), "x") == claims

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from classward.core.errors import InputError
 from classward.experiments.paper_table import PAPERS, Scale
-from classward.records.claims_result import Claims, Decision, Outcome
+from classward.records.claims_result import Claims, Decision, Headline, Outcome
 from classward.records.reproduction_result import Cell, Reproduction
 from classward.reporting.reproduction import ours
 
@@ -50,7 +50,11 @@ def claims() -> list[dict[str, Any]]:
     >>> claims()[0]["id"]
     'symmetry-1'
     """
-    return tomllib.loads((PAPERS / "claims.toml").read_text())["claim"]
+    return _file()["claim"]
+
+
+def _file() -> dict[str, Any]:
+    return tomllib.loads((PAPERS / "claims.toml").read_text())
 
 
 def decide(results: Results, scale: Scale) -> Claims:
@@ -63,6 +67,7 @@ def decide(results: Results, scale: Scale) -> Claims:
         scale=scale,
         tables={name: told.versions for name, told in results.items()},
         decisions=[_decided(claim, results) for claim in claims()],
+        headlines=[Headline(**told) for told in _file()["headline"]],
     )
 
 

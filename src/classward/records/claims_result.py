@@ -33,6 +33,19 @@ class Decision(Result):
 
 
 @result
+class Headline(Result):
+    """Several claims in a sentence.
+
+    Attributes:
+        says: What they say together.
+        claims: Their ids.
+    """
+
+    says: str
+    claims: list[str]
+
+
+@result
 class Claims(Result):
     """Every claim of the papers, decided from kept results.
 
@@ -40,11 +53,13 @@ class Claims(Result):
         scale: Scale of the results.
         tables: Name of each table -> the versions that measured it.
         decisions: One for each claim.
+        headlines: What many of them say together.
     """
 
     scale: Literal["small", "medium", "paper"]
     tables: dict[str, dict[str, str]]
     decisions: list[Decision]
+    headlines: list[Headline]
 
     def count(self, outcome: Outcome) -> int:
         """How many claims have this outcome."""

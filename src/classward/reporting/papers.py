@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from classward.records.claims_result import Claims, Decision, Outcome
+from classward.records.claims_result import Claims, Decision, Headline, Outcome
 from classward.records.reproduction_result import Reproduction
 from classward.reporting.claims import OUTCOMES
 from classward.reporting.markdown import plain
@@ -36,6 +36,10 @@ def claims_page(told: Claims) -> str:
         "table has in place of the printed setting is on [its page](papers.md).",
         "",
         *_table(["", *NAMES, "means"], _counts(told)),
+        "",
+        "## In short",
+        "",
+        *[_headline(headline, told) for headline in told.headlines],
         "",
     ]
     for paper, name in NAMES.items():
@@ -79,6 +83,17 @@ def papers_page(results: Sequence[Reproduction]) -> str:
 def _split(lines: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     head, *rows = lines
     return head, [[plain(cell) for cell in row] for row in rows]
+
+
+def _headline(headline: Headline, told: Claims) -> str:
+    """What several claims say, how they were decided, and links to them."""
+    outcomes = {decision.id: decision.outcome for decision in told.decisions}
+    found = [outcomes[claim] for claim in headline.claims]
+    counts = [
+        f"{found.count(outcome)} {MARKS[outcome]}" for outcome in OUTCOMES if outcome in found
+    ]
+    links = ", ".join(f"[{claim}](#{claim})" for claim in headline.claims)
+    return f"- **{plain(headline.says)}** {', '.join(counts)}. {links}"
 
 
 def _counts(told: Claims) -> list[list[str]]:

@@ -33,8 +33,8 @@ def reproduction_sentences(told: Reproduction) -> dict[str, str]:
         )
         within = f"{inside} our 95 % intervals" if bounded else "ours have no interval"
         said["Printed and ours"] = (
-            f"{len(printed)} numbers can be compared; {within}. Where networks and data differ, "
-            "shapes are to be compared, not digits."
+            f"{len(printed)} numbers can be compared; {within}. Where networks and data "
+            "differ, shapes are to be compared, not digits."
         )
     return said
 
