@@ -151,7 +151,7 @@ def cells_of(address: str, results: Results) -> list[Found]:
         if fnmatchcase(cell.row, row) and fnmatchcase(cell.column, column)
     ]
     if not found:
-        raise InputError(f"claims.toml: {table} has no cell '{row} | {column}'")
+        raise InputError(f"claims.toml: {table} has no cell '{row} | {column}': --again")
     return found
 
 

@@ -31,6 +31,7 @@ from classward.evaluation.run_suite import run_suite
 from classward.evaluation.suites import aa_lite, autoattack
 from classward.experiments.paper_table import PAPERS, Scale
 from classward.models.load import load_model
+from classward.models.weights import RUN_FILE
 from classward.records.record import Record
 from classward.records.run_folder import atomic_write, digest
 from classward.training.schedule import Recipe
@@ -97,9 +98,7 @@ class Shelf:
         asked = self.group(group) | changed
         if asked.get("weights") is not None:
             raise InputError(f"group {group} has published weights: it is not trained")
-        made = {"defense": dict(defense), "of": _essence(asked), "run": dict(self.run)}
-        name = named(group, made)
-        out = self.path / "networks" / name / f"seed-{seed}"
+        out = self._trained(group, defense, seed, changed)
         told = f"train {group}, {defense['name']}, seed {seed}"
         given = dict(defense)
         if given["name"] in PAIRED:
@@ -132,6 +131,9 @@ class Shelf:
         if asked.get("pretrained"):
             return load_model(str(asked["model"]))
         if weights is None or dict(defense) != dict(STANDARD) or changed:
+            out = self._trained(group, defense, seed, changed)
+            if (out / RUN_FILE).is_file():
+                return load_model(str((asked | changed)["model"]), weights=out)
             return self.training(group, defense, seed, **changed).best
         if self.data_root is None or not (self.data_root / weights).is_file():
             raise InputError(f"group {group}: {weights} is not in --data-root")
@@ -200,6 +202,12 @@ class Shelf:
         file.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(file, json.dumps(found.int().tolist()).encode())
         return found
+
+    def _trained(self, group: str, defense: Table, seed: int, changed: Table) -> Path:
+        """Where the training of a network is kept."""
+        of = _essence(self.group(group) | changed)
+        made = {"defense": dict(defense), "of": of, "run": dict(self.run)}
+        return self.path / "networks" / named(group, made) / f"seed-{seed}"
 
     def _pairs(self, group: str, how: str) -> Any:
         """Pairs to train with: found on the way, or of the network trained on attacks.
