@@ -205,7 +205,7 @@ class Shelf:
 
     def _trained(self, group: str, defense: Table, seed: int, changed: Table) -> Path:
         """Where the training of a network is kept."""
-        of = _essence(self.group(group) | changed)
+        of = _essence({**self.group(group), **changed})
         made = {"defense": dict(defense), "of": of, "run": dict(self.run)}
         return self.path / "networks" / named(group, made) / f"seed-{seed}"
 
