@@ -11,6 +11,7 @@ from classward.core.errors import InputError
 from classward.experiments.claims import decide
 from classward.experiments.paper_table import (
     EVERY,
+    PaperTable,
     Scale,
     named_tables,
     paper_tables,
@@ -79,7 +80,7 @@ def reproduce(
         )
         for number, table in enumerate(tables, start=1):
             kept = None if again else _kept(folder, table.name)
-            say(f"{number} of {len(tables)}: {table.name}{', kept' if kept else ''}")
+            say(f"{number} of {len(tables)}: {table.name}{', kept' if kept else _cost(table)}")
             told = kept or run_again(table, shelf)
             page = kept_result(folder, table.name).with_suffix(".html")
             render(told, page)
@@ -94,6 +95,13 @@ def reproduce(
     if as_json:
         show([told.to_dict() for told in found], "", as_json=True)
     return 1 if left else 0
+
+
+def _cost(table: PaperTable) -> str:
+    """What it will take at most, where that is known."""
+    if table.minutes is None:
+        return ""
+    return f", at most about {table.minutes:g} minutes on two cores, less what is kept"
 
 
 def _outside(told: Reproduction, against: Path) -> int:

@@ -33,6 +33,7 @@ class PaperTable:
         scale: At which scale.
         differs: What that scale has in place of the paper's setting.
         asked: Arguments of the measure: those of all scales under those of this one.
+        minutes: What it took on two cores, with nothing kept; undefined where it was not timed.
         groups: Groups of its own, beside those of `groups.toml`.
     """
 
@@ -49,6 +50,7 @@ class PaperTable:
     scale: Scale
     differs: list[str] = field(default_factory=list)
     asked: Mapping[str, Any] = field(default_factory=dict)
+    minutes: float | None = None
     groups: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -108,6 +110,7 @@ def read_table(name: str, scale: Scale) -> PaperTable:
         name=name,
         scale=scale,
         differs=asked.pop("differs", []),
+        minutes=None if (timed := asked.pop("minutes", None)) is None else float(timed),
         groups=asked.pop("groups", {}),
         asked=asked,
     )
