@@ -31,6 +31,14 @@ def test_trains_judges_and_goes_on(cli, tmp_path):
     assert (tmp_path / "c/result.json").read_bytes() == before
 
 
+def test_options_may_be_lists(cli, tmp_path):
+    asked = "margin_separation:pairs=[[3, 9], [1, 8]],zeta=0.2"
+    said = cli(*SMALL, "--defense", asked, "--seeds", "1", "--out", "c")
+    assert said.code == 0, said.err
+    (row,) = json.loads((tmp_path / "c/result.json").read_text())["defenses"]
+    assert "pairs=[(3, 9), (1, 8)], zeta=0.2" in row["defense"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

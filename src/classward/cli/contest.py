@@ -115,7 +115,7 @@ def _defenses(named: list[str]) -> dict[str, Defense]:
     found: dict[str, Defense] = {}
     for entry in named:
         name, _, told = entry.partition(":")
-        given: dict[str, Any] = options.settings(told.split(",") if told else None)
+        given: dict[str, Any] = options.settings(_apart(told) if told else None)
         if name in PAIRED:
             given = {"pairs": "warm_up"} | given
         if entry in found:
@@ -123,6 +123,22 @@ def _defenses(named: list[str]) -> dict[str, Defense]:
         label = entry if name in (other.partition(":")[0] for other in found) else name
         found[label] = make(classward.defenses, name, **given)
     return found
+
+
+def _apart(told: str) -> list[str]:
+    """Options at the commas between them; those within a list stay.
+
+    >>> _apart("zeta=0.2,pairs=[[3, 9], [1, 8]]")
+    ['zeta=0.2', 'pairs=[[3, 9], [1, 8]]']
+    """
+    parts, depth = [""], 0
+    for character in told:
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def _by_owner(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
