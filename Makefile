@@ -18,15 +18,15 @@ slow: $(INSTALLED)
 	$(BIN)/pytest -m slow
 
 check: $(INSTALLED)
-	$(BIN)/ruff format --check src tests examples benchmarks
-	$(BIN)/ruff check src tests examples benchmarks
+	$(BIN)/ruff format --check src tests examples benchmarks results
+	$(BIN)/ruff check src tests examples benchmarks results
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_house.py
 
 fmt: $(INSTALLED)
-	$(BIN)/ruff format src tests examples benchmarks
-	$(BIN)/ruff check --fix src tests examples benchmarks
+	$(BIN)/ruff format src tests examples benchmarks results
+	$(BIN)/ruff check --fix src tests examples benchmarks results
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/audit_cost.py
@@ -35,7 +35,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/attacks.py
 
 papers: $(INSTALLED)
-	$(BIN)/python docs/papers_pages.py
+	$(BIN)/python results/papers_pages.py
 
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints-cpu.txt --group docs

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from classward.core.errors import InputError
@@ -185,3 +187,20 @@ def test_a_table_that_asks_for_what_is_not(written, shelf, measure, asked, said)
     name = written(measure, "[]", "", asked)
     with pytest.raises(InputError, match=said):
         reproduce(read_table(name, "small"), shelf)
+
+
+@pytest.mark.parametrize("calls", [1, 7, 30])
+def test_a_stopped_run_goes_on_to_the_same_numbers(written, shelf, tmp_path, calls):
+    name = written("accuracy", *TABLES["accuracy"])
+    left = iter(range(calls))
+
+    def stop(what, done, total):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(read_table(name, "small"), replace(shelf, tell=stop))
+    assert not kept_result(shelf.path, name).exists()
+    told = reproduce(read_table(name, "small"), shelf)
+    whole = reproduce(read_table(name, "small"), replace(shelf, path=tmp_path / "other"))
+    assert told.cells == whole.cells

@@ -8,8 +8,8 @@ from classward.records.reproduction_result import Reproduction
 from classward.records.saved import load
 from classward.reporting.papers import claims_page, papers_page
 
-DOCS = Path(__file__).parent
-KEPT = DOCS.parent / "results" / "papers"
+KEPT = Path(__file__).parent / "papers"
+DOCS = KEPT.parents[1] / "docs"
 
 
 def kept() -> dict[str, Reproduction]:
