@@ -99,9 +99,9 @@ def test_the_pages_of_the_documentation(told):
         headlines=[Headline(says="Both.", claims=["symmetry-5", "logits-1"])],
     )
     page = claims_page(claims)
-    assert "| ✅ holds | 1 | 0 |" in page and "| ❌ not here | 0 | 1 |" in page
+    assert "| ● holds | 1 | 0 |" in page and "| ○ not here | 0 | 1 |" in page
     assert "claim 5 &#124; of it" in page
-    assert "**Both.** 1 ✅ holds, 1 ❌ not here. [symmetry-5](#symmetry-5), [logits-1]" in page
+    assert "**Both.** 1 ● holds, 1 ○ not here. [symmetry-5](#symmetry-5), [logits-1]" in page
     assert "number 2<br>2 more" in page and "number 3" not in page
     assert "2 claims: 1 holds, 0 partly, 1 not here" in text_summary(claims)
     assert load(dump(claims), "x") == claims

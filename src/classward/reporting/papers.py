@@ -10,10 +10,10 @@ from classward.reporting.reproduction import NOTHING, reproduction_lines
 from classward.reporting.wording import duration
 
 MARKS: dict[Outcome, str] = {
-    "holds": "✅ holds",
-    "partly": "🟡 partly",
-    "not here": "❌ not here",
-    "undecided": "◻️ undecided",
+    "holds": "● holds",
+    "partly": "◐ partly",
+    "not here": "○ not here",
+    "undecided": "◌ undecided",
     "lacks": "· lacks",
 }
 NAMES = {
