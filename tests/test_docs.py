@@ -36,7 +36,8 @@ def test_a_page_of_measurements_is_that_of_the_kept_result(file, result):
 
 
 def test_the_pages_on_the_papers_are_those_of_the_kept_results():
-    spec = importlib.util.spec_from_file_location("papers_pages", ROOT / "results/papers_pages.py")
+    file = ROOT / "results/papers_pages.py"
+    spec = importlib.util.spec_from_file_location("papers_pages", file)
     papers = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(papers)
     for name, text in papers.pages().items():
