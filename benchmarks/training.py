@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from classward.attacks.pgd import PGD
 from classward.core.balls import Linf
+from classward.core.types import Precision
 from classward.data.split import Split
 from classward.defenses.adversarial_training import AdversarialTraining
 from classward.defenses.base import Defense
@@ -46,11 +47,11 @@ def rows(model: str, samples: int, size: int) -> Iterator[Row]:
     batch = min(samples, 64)
     yield Row(
         name=f"PGD-10 training, {model}",
-        ours=lambda: _ours(AdversarialTraining(attack=ATTACK), network, data, batch, "32-true"),
+        ours=lambda: _ours(AdversarialTraining(attack=ATTACK), network, data, batch, "exact"),
         bare=lambda: _bare(network, images, labels, batch),
         bars={"bare": 1.05},
     )
-    for precision, bar in (("32-true", 1.3), ("bf16-mixed", 3.0)):
+    for precision, bar in (("exact", 1.3), ("fast", 3.0)):
         yield Row(
             name=f"TRADES, {model}, {precision}",
             ours=lambda p=precision: _ours(
@@ -62,7 +63,7 @@ def rows(model: str, samples: int, size: int) -> Iterator[Row]:
 
 
 def _ours(
-    defense: Defense, network: Network, data: Split, batch: int, precision: str
+    defense: Defense, network: Network, data: Split, batch: int, precision: Precision
 ) -> Strength:
     recipe = Recipe(
         epochs=1, batch_size=batch, validation=0, warm_up=0.0, learning_rate=RATE, drops=()

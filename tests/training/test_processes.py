@@ -158,7 +158,7 @@ def test_weights_that_drifted_apart_are_an_error():
 def test_a_numbered_device_is_not_for_several_processes(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="device 'cpu:1': each process takes its own"):
-        open_fabric("cpu:1", "32-true", 1.0)
+        open_fabric("cpu:1", "exact", 1.0)
 
 
 @pytest.mark.parametrize(

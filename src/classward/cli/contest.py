@@ -15,13 +15,13 @@ from classward.data.load import load_data
 from classward.defenses.base import Defense
 from classward.evaluation.suites import aa_lite, autoattack
 from classward.experiments.defense_contest import Contest, defense_contest
+from classward.experiments.shelf import PAIRED
 from classward.models.load import models
 from classward.reporting.page import render
 from classward.reporting.summary import text_summary
 from classward.training.schedule import Recipe
 
 LITE = {"steps": 20, "target_classes": 3, "queries": 200}
-PAIRED = ("symmetry_aware", "inter_class")  # their pairs come from a warm-up
 
 
 @options.shared

@@ -13,11 +13,11 @@ import typer
 from classward.core.balls import ball
 from classward.core.errors import InputError
 from classward.core.methods import make, read_option
+from classward.core.types import Precision
 from classward.data.load import load_data
 from classward.data.split import Split
 from classward.evaluation.judge import Judge, judging
 from classward.evaluation.plan import HEADLINE
-from classward.evaluation.request import Precision
 from classward.models.load import load_model, models
 from classward.records.record import Record
 from classward.records.run_folder import RunFolder, check_free, next_free

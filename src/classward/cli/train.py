@@ -89,7 +89,7 @@ def train(
             recipe=schedule,
             seed=given.seed,
             device=given.device,
-            precision="bf16-mixed" if given.precision == "fast" else "32-true",
+            precision=given.precision,
             out=folder,
             resume=given.resume,
             overwrite=given.overwrite,

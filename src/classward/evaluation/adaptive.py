@@ -20,13 +20,12 @@ from classward.attacks.pgd import PGD
 from classward.core.balls import Ball, ball
 from classward.core.errors import InputError
 from classward.core.losses import LOSSES, cross_entropy, margin
-from classward.core.types import Attack, SampleLoss
+from classward.core.types import Attack, Precision, SampleLoss
 from classward.correction.corrector import Corrector
 from classward.correction.pool import check_final
 from classward.data.split import Split
 from classward.evaluation.bank import bank_of
 from classward.evaluation.judge import model_digest
-from classward.evaluation.request import Precision
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.transfer import corrected_right, share_of
 from classward.models.corrected import Corrected

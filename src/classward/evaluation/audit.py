@@ -9,6 +9,7 @@ from typing import Any, Literal
 from classward.analysis.analyze import analyze
 from classward.core.balls import ball as make_ball
 from classward.core.errors import InputError
+from classward.core.types import Precision
 from classward.data.split import Split
 from classward.evaluation.audited import audited, worst_case
 from classward.evaluation.budget_curve import budget_curve
@@ -17,7 +18,7 @@ from classward.evaluation.examples import pair_examples
 from classward.evaluation.judge import Judge, Model, model_digest
 from classward.evaluation.plan import HEADLINE, Budget, has_curve, plan
 from classward.evaluation.random_model import is_random, steady
-from classward.evaluation.request import Precision, versions
+from classward.evaluation.request import versions
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.watched import counted
 from classward.models.class_weights import class_weights

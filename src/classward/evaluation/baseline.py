@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from classward.core.errors import InputError
+from classward.core.types import Precision
 from classward.data.split import Split
 from classward.evaluation.compare import compared
 from classward.evaluation.measured import Measured, measured_audit
-from classward.evaluation.request import Precision
 from classward.records.comparison_result import Comparison
 
 

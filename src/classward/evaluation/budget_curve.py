@@ -18,9 +18,9 @@ from classward.analysis.significance import wilson_bounds
 from classward.attacks.pgd import PGD
 from classward.core.balls import ball as make_ball
 from classward.core.losses import margin
+from classward.core.types import Precision
 from classward.data.split import Split
 from classward.evaluation.judge import Model
-from classward.evaluation.request import Precision
 from classward.evaluation.run_attack import run_attack
 from classward.records.curve_result import Curve, Interval
 from classward.records.result import Matrix, Passes

@@ -6,6 +6,7 @@ from typing import Any
 
 from classward.core.balls import Ball
 from classward.core.losses import cross_entropy
+from classward.core.types import Precision
 from classward.data.split import Split
 from classward.evaluation import verdict as checks_of
 from classward.evaluation.audited import worst_case
@@ -14,7 +15,6 @@ from classward.evaluation.judge import Judge, Model
 from classward.evaluation.plain_forward import gradients_inside
 from classward.evaluation.plan import GRADIENTS, HEADLINE, Planned
 from classward.evaluation.random_model import randomness
-from classward.evaluation.request import Precision
 from classward.evaluation.standing import survivors
 from classward.evaluation.standing_checks import checks_on
 from classward.evaluation.watched import counted

@@ -19,14 +19,13 @@ from classward.attacks.pgd import PGD
 from classward.core.balls import ball
 from classward.core.errors import InputError
 from classward.core.losses import margin
-from classward.core.types import Labels, Logits, SampleLoss
+from classward.core.types import Labels, Logits, Precision, SampleLoss
 from classward.correction.detector import Detector
 from classward.correction.noise_statistic import NoiseStatistic
 from classward.data.split import Split
 from classward.evaluation.bank import Bank
 from classward.evaluation.detection import NOISE, samples_of
 from classward.evaluation.judge import Model
-from classward.evaluation.request import Precision
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.transfer import share_of
 from classward.records.detection_result import DetectionUnderAttack, Evasion

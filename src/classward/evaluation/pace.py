@@ -4,9 +4,9 @@ import time
 
 import torch
 
+from classward.core.types import Precision
 from classward.data.split import Split
 from classward.evaluation.judge import Judge, Model, judging
-from classward.evaluation.request import Precision
 from classward.evaluation.watched import Watched
 from classward.models.fast_twin import make_fast_twin
 from classward.models.twin import make_twin

@@ -10,12 +10,11 @@ from typing import Any, Literal, get_args
 from torch import Tensor
 
 from classward.core.errors import InputError
-from classward.core.types import Attack, SampleLoss
+from classward.core.types import Attack, Precision, SampleLoss
 from classward.data.split import Split
 from classward.evaluation.invariants import name_of
 from classward.evaluation.judge import Judge, Model, model_digest
 
-Precision = Literal["exact", "fast"]
 GIVEN = "given by the caller"
 
 

@@ -15,14 +15,14 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from classward.core.errors import InvariantError
-from classward.core.types import Attack, SampleLoss
+from classward.core.types import Attack, Precision, SampleLoss
 from classward.data.split import Split
 from classward.evaluation.fill import Progress, filled
 from classward.evaluation.invariants import name_of
 from classward.evaluation.judge import Judge, Model, judging, model_digest
 from classward.evaluation.pictures import write_pictures
 from classward.evaluation.replay import replayable
-from classward.evaluation.request import GIVEN, Precision, Request, check_request, settings_of
+from classward.evaluation.request import GIVEN, Request, check_request, settings_of
 from classward.models.fast_twin import make_fast_twin
 from classward.models.twin import make_twin
 from classward.records.record import Record, assemble

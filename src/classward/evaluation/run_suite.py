@@ -11,11 +11,11 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from classward.analysis.significance import wilson
-from classward.core.types import Labels
+from classward.core.types import Labels, Precision
 from classward.data.split import Split
 from classward.evaluation.gradient_models import eot
 from classward.evaluation.judge import Judge, Model, judging, model_digest
-from classward.evaluation.request import Precision, versions
+from classward.evaluation.request import versions
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.suites import Suite
 from classward.records.record import Record

@@ -199,7 +199,7 @@ def _judged(asked: Contest, name: str, seed: int, epochs: int, folder: RunFolder
             recipe=replace(asked.recipe, epochs=epochs),
             seed=seed,
             device=asked.run["device"],
-            precision="bf16-mixed" if asked.run["precision"] == "fast" else "32-true",
+            precision=asked.run["precision"],
             out=out,
             resume=(out / "manifest.json").exists(),
         )

@@ -1,10 +1,9 @@
 """What a measure returns, and the cells that most of them are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from classward.analysis.significance import wilson
 from classward.core.errors import InputError
 from classward.experiments.paper_table import PaperTable
 from classward.records.analysis_result import Analysis
@@ -55,21 +54,6 @@ def share_cell(table: PaperTable, row: str, column: str, share: Share, **more: A
         high=share.high,
         samples=share.total,
         **more,
-    )
-
-
-def counted_cell(table: PaperTable, row: str, column: str, flags: Sequence[bool]) -> Cell:
-    """The share of samples a flag is set for, with its Wilson interval."""
-    low, high = wilson(sum(flags), len(flags))
-    value = sum(flags) / len(flags)
-    return Cell(
-        row=row,
-        column=column,
-        printed=printed_in(table, row, column),
-        value=value,
-        low=low,
-        high=high,
-        samples=len(flags),
     )
 
 

@@ -52,7 +52,7 @@ def reproduce(table: PaperTable, shelf: Shelf) -> Reproduction:
         stated=found.stated,
         cells=_with_printed(table, found.cells),
         matrices=found.matrices,
-        settings={"asked": _plain(table.asked), "seed": shelf.seed} | dict(shelf.run),
+        settings={"asked": table.asked, "seed": shelf.seed} | dict(shelf.run),
         versions=versions(),
         seconds=time.monotonic() - began,
     )
@@ -125,10 +125,3 @@ def _named_groups(asked: Any) -> list[str]:
         return []
     own = [asked["group"]] if isinstance(asked.get("group"), str) else []
     return own + [name for value in asked.values() for name in _named_groups(value)]
-
-
-def _plain(asked: Any) -> Any:
-    """TOML values as JSON has them."""
-    if isinstance(asked, dict):
-        return {key: _plain(value) for key, value in asked.items()}
-    return [_plain(value) for value in asked] if isinstance(asked, list) else asked

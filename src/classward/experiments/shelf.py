@@ -40,6 +40,7 @@ from classward.training.train import TrainingRun, train
 Tell = Callable[[str, int, int], None]
 Table = Mapping[str, Any]
 STANDARD: Table = {"name": "standard"}
+SUITE = ("suite", "eps", "norm")  # what is no budget of a suite
 PAIR_SAMPLES = 1000  # training images that are attacked to find pairs
 PAIRED = ("symmetry_aware", "inter_class")  # their pairs come from a warm-up unless given
 
@@ -112,7 +113,7 @@ class Shelf:
             recipe=Recipe(**asked.get("recipe", {})),
             seed=seed,
             device=self.run["device"],
-            precision="bf16-mixed" if self.run["precision"] == "fast" else "32-true",
+            precision=self.run["precision"],
             out=out,
             resume=(out / "manifest.json").exists(),
             progress=partial(self.tell, told),
@@ -206,7 +207,8 @@ class Shelf:
     def _trained(self, group: str, defense: Table, seed: int, changed: Table) -> Path:
         """Where the training of a network is kept."""
         of = _essence({**self.group(group), **changed})
-        made = {"defense": dict(defense), "of": of, "run": dict(self.run)}
+        run = {name: self.run[name] for name in ("device", "precision")}
+        made = {"defense": dict(defense), "of": of, "run": run}
         return self.path / "networks" / named(group, made) / f"seed-{seed}"
 
     def _pairs(self, group: str, how: str) -> Any:
@@ -257,9 +259,6 @@ class Shelf:
         """Surrogates by the names of their groups."""
         named = attack.get("surrogates")
         return {} if named is None else {"surrogates": [self.network(name) for name in named]}
-
-
-SUITE = ("suite", "eps", "norm")  # what is no budget of a suite
 
 
 @cache

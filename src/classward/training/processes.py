@@ -9,16 +9,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
 from classward.core.errors import InputError, InvariantError, SystemFaultError
+from classward.core.types import Precision
 from classward.models.weights import tensors_digest
 from classward.training.checkpoint import State
 
+BITS: dict[Precision, Any] = {"exact": "32-true", "fast": "bf16-mixed"}  # as Fabric says it
 WORDS = ("gloo", "NCCL", "Connection closed", "Connection reset", "Timed out")  # of torch
 
 
@@ -27,16 +29,17 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def open_fabric(device: str, precision: str, patience: float) -> Any:
+def open_fabric(device: str, precision: Precision, patience: float) -> Any:
     """A `lightning_fabric.Fabric` on the device, joined to the other processes if there are.
 
     Args:
         device: "cpu", "cuda", "cuda:1" or "mps".
-        precision: "32-true" or "bf16-mixed".
+        precision: "exact" is float32, "fast" mixed with bfloat16.
         patience: Seconds after which a process that waits for another gives up.
 
     Raises:
-        InputError: If there is no device of that form, or one is numbered for many processes.
+        InputError: If there is no device of that form, one is numbered for many processes,
+            or the precision is not known.
         SystemFaultError: If the device is absent, or a process does not come.
     """
     from lightning_fabric import Fabric
@@ -45,6 +48,8 @@ def open_fabric(device: str, precision: str, patience: float) -> Any:
     kind, _, index = device.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not index.isdecimal()):
         raise InputError(f"device '{device}': expected cpu, cuda, cuda:N or mps")
+    if precision not in BITS:
+        raise InputError(f"precision {precision!r}: expected 'exact' or 'fast'")
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     chosen: dict[str, Any] = {"devices": [int(index)] if index and kind != "cpu" else 1}
     if processes > 1:
@@ -54,7 +59,7 @@ def open_fabric(device: str, precision: str, patience: float) -> Any:
         strategy = DDPStrategy(timeout=timedelta(seconds=patience))
         chosen = {"devices": here, "num_nodes": processes // here, "strategy": strategy}
     try:
-        fabric = Fabric(accelerator=kind, precision=cast(Any, precision), **chosen)
+        fabric = Fabric(accelerator=kind, precision=BITS[precision], **chosen)
     except RuntimeError:
         raise SystemFaultError(f"device '{device}' is not there: use device='cpu'") from None
     with losing_no_process():

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 
 from classward.core.errors import InputError
 from classward.core.global_random import global_random
-from classward.core.types import Attack
+from classward.core.types import Attack, Precision
 from classward.data.split import Split
 from classward.defenses.base import Defense
 from classward.models.network import Layout, Network
@@ -71,7 +71,7 @@ def train(
     recipe: Recipe | None = None,
     seed: int = 0,
     device: str = "cpu",
-    precision: Literal["32-true", "bf16-mixed"] = "32-true",
+    precision: Precision = "exact",
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -95,7 +95,7 @@ def train(
         recipe: How long and how fast; `Recipe()` by default.
         seed: Seed of first weights, order, augmentation, attacks and global generators.
         device: "cpu", "cuda", "cuda:1" or "mps".
-        precision: "bf16-mixed" runs the layers of each step in bfloat16 where that is safe.
+        precision: "fast" runs the layers of each step in bfloat16 where that is safe.
         out: Folder for checkpoints, log and weights; in memory by default.
         resume: Go on with the run in `out`; on a CPU, bit for bit.
         overwrite: Replace the run in `out`.
@@ -137,7 +137,7 @@ def train(
                 progress=progress if fabric.global_rank == 0 else None,
                 told=told if fabric.global_rank == 0 else None,
             )
-            state = _state(step, task, mixed=precision != "32-true")
+            state = _state(step, task, mixed=precision == "fast")
             fit(state, task)
             about = {"model": asked["model"], "channels": data.shape[0], "size": data.shape[-1]}
             return _finished(state, task, about, out)

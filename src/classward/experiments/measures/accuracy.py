@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from classward.analysis.significance import share
 from classward.experiments.contest_table import lead, over_seeds
-from classward.experiments.measurement import Measurement, counted_cell, printed_in, rows_of
+from classward.experiments.measurement import Measurement, printed_in, rows_of, share_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
 from classward.records.reproduction_result import Cell
@@ -56,7 +57,8 @@ def _right(
 
 def _cell(table: PaperTable, row: str, column: str, found: Bool[Tensor, "s n"]) -> Cell:
     if len(found) == 1:
-        return counted_cell(table, row, column, found[0].tolist())
+        stood = share(int(found.sum()), found.numel())
+        return share_cell(table, row, column, stood)
     seeds = over_seeds([*found])
     return Cell(
         row=row,
