@@ -86,6 +86,7 @@ def _decided(claim: Asked, results: Results) -> Decision:
         section=claim["section"],
         says=claim["says"],
         tables=claim["tables"],
+        seen=claim.get("seen", False),
         outcome=outcome,
         asked=_in_words(asked) if outcome != "lacks" and asked is not None else lacks,
         evidence=evidence,

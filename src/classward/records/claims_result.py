@@ -21,6 +21,7 @@ class Decision(Result):
             speaks clearly, "lacks" if it was not asked.
         asked: What was asked of the numbers, or what is lacking.
         evidence: The numbers, a phrase each.
+        seen: Whether the test was chosen or changed after results had been looked at.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Decision(Result):
     outcome: Outcome
     asked: str
     evidence: list[str]
+    seen: bool
 
 
 @result

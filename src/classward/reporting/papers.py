@@ -22,6 +22,7 @@ NAMES = {
     "logits": "Li et al., Defending Adversarial Attacks by Correcting logits (2019)",
 }
 MOST_EVIDENCE = 3
+SEEN = " †"  # after the outcome of a test that was chosen with results at hand
 
 
 def claims_page(told: Claims) -> str:
@@ -36,6 +37,8 @@ def claims_page(told: Claims) -> str:
         "table has in place of the printed setting is on [its page](papers.md).",
         "",
         *_table(["", *NAMES, "means"], _counts(told)),
+        "",
+        "†: its test was chosen or changed after results had been looked at, others before.",
         "",
         "## In short",
         "",
@@ -113,7 +116,8 @@ def _claim(decision: Decision) -> list[str]:
         shown.append(f"{len(decision.evidence) - MOST_EVIDENCE} more")
     says = f"<a id='{decision.id}'></a>{plain(decision.says)}"
     numbers = "<br>".join(shown) or NOTHING
-    return [says, MARKS[decision.outcome], plain(decision.asked), numbers]
+    outcome = MARKS[decision.outcome] + SEEN * decision.seen
+    return [says, outcome, plain(decision.asked), numbers]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
