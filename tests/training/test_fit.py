@@ -177,6 +177,17 @@ def best_row(history):
     return max(history, key=lambda row: (row["robust_accuracy"], row["epoch"]))
 
 
+@pytest.mark.parametrize("clip", [0.0, 0.01, 1e6])
+def test_a_step_is_no_longer_than_the_clipped_gradient(clip):
+    recipe = Recipe(epochs=1, batch_size=31, validation=0, weight_decay=0.0, clip=clip)
+    first = network()
+    trained = train(Standard(), first, data(), recipe=recipe).last
+    pairs = zip(first.parameters(), trained.parameters(), strict=True)
+    moved = torch.cat([(new - old).detach().flatten() for old, new in pairs]).norm().item()
+    longest = 0.1 * 1.9 * clip  # first step of Nesterov momentum 0.9
+    assert moved == pytest.approx(longest, rel=1e-3) if clip == 0.01 else moved > 0.19 * 0.1
+
+
 def test_mixed_precision_trains_too():
     run = train(
         AdversarialTraining(attack=ATTACK),

@@ -82,6 +82,8 @@ def _step(
     norm = torch.nn.utils.get_total_norm(gradients)
     mean = fabric.all_reduce(loss.detach().clone(), reduce_op="mean")
     check_finite(state, task, positions, before, (mean, norm))
+    if task.recipe.clip:
+        torch.nn.utils.clip_grads_with_norm_(state.step.parameters(), task.recipe.clip, norm)
     optimizer.step()
     state.position, state.steps = state.position + 1, state.steps + 1
     for name, term in terms.items():

@@ -38,6 +38,7 @@ class Recipe:
             over 30 % of the steps and falls to 0 as a cosine.
         drops: Shares of the steps after which "multi_step" divides.
         weight_decay: Of every parameter.
+        clip: Largest norm of the gradient of a step, over all parameters (0: any).
         warm_up: Share of the steps over which the attack's radius grows from 0 (0: none).
         augment: Crop at random from a border of 4 black pixels, and mirror every second image.
         ema: Decay of the averaged weights, which are then what is judged and returned (0: the
@@ -55,6 +56,7 @@ class Recipe:
     schedule: Literal["multi_step", "one_cycle"] = "multi_step"
     drops: Annotated[tuple[Share, ...], BeforeValidator(_as_tuple)] = (0.5, 0.75)
     weight_decay: NonNegative = 5e-4
+    clip: NonNegative = 0.0
     warm_up: Share = 0.5
     augment: bool = False
     ema: Annotated[Real, Field(ge=0, lt=1)] = 0.0
