@@ -79,8 +79,21 @@ def test_three_layers_learn_as_well(rolled):
     assert deep.network_.second.weight.shape == (128, 128)
 
 
-def test_a_file_of_fewer_layers_than_it_claims_is_refused(tmp_path, fitted, monkeypatch):
-    options = fitted.get_params() | {"layers": 3}
+def test_ranks_learn_a_rule_of_order_from_few_samples_of_each_class():
+    """Answer the second-highest of thirty classes, from four samples of each."""
+    draws = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(520, 30, generator=draws)
+    labels = logits.topk(2).indices[:, 1]
+    found = {}
+    for ranks in (None, 16):
+        made = Corrector.small(ranks=ranks, **QUICK).fit(logits[:120], labels[:120])
+        found[ranks] = (made.predict(logits[120:]) == labels[120:].numpy()).mean()
+    assert found[None] < 0.5 and found[16] > 0.95
+
+
+@pytest.mark.parametrize("claimed", [{"layers": 3}, {"ranks": 7}])
+def test_a_file_of_less_than_it_claims_is_refused(tmp_path, fitted, monkeypatch, claimed):
+    options = fitted.get_params() | claimed
     monkeypatch.setattr(fitted, "get_params", lambda deep=True: options)
     fitted.save(tmp_path / "c")
     monkeypatch.undo()
@@ -271,7 +284,9 @@ def test_save_and_load_are_bit_identical(tmp_path, rolled, fitted):
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("options", [{"layers": 1}, {"hidden": 5}, {"hidden": 5, "layers": 3}])
+@pytest.mark.parametrize(
+    "options", [{"layers": 1}, {"hidden": 5}, {"hidden": 5, "layers": 3}, {"ranks": 7}]
+)
 def test_every_shape_of_network_is_saved(tmp_path, rolled, options):
     fitted = Corrector(epochs=1, **options).fit_records([rolled(50)])
     fitted.save(tmp_path / "c")

@@ -7,9 +7,17 @@ from classward.correction.network import CorrectionNetwork
 LOGITS = torch.tensor([[1.0, 0.2, 0.3], [-0.5, 0.4, 0.8]])
 
 
-def network(hidden, seed=0, classes=3, deep=False):
+def network(hidden, seed=0, classes=3, deep=False, ranks=None):
     generator = torch.Generator().manual_seed(seed)
-    return CorrectionNetwork(classes, hidden, generator, deep=deep)
+    return CorrectionNetwork(classes, hidden, generator, deep=deep, ranks=ranks)
+
+
+def ranks_alone(classes=5):
+    """A network whose part by class says nothing."""
+    made = network(4, classes=classes, ranks=6)
+    torch.nn.init.zeros_(made.output.weight)
+    torch.nn.init.zeros_(made.output.bias)
+    return made
 
 
 def by_hand():
@@ -97,3 +105,38 @@ def test_training_mode_makes_nothing_random():
     made = by_hand().train()
     assert torch.equal(made(LOGITS), made.eval()(LOGITS))
     assert torch.equal(made(LOGITS), made.output(F.relu(made.hidden(LOGITS))))
+
+
+def test_scores_of_ranks_go_to_the_classes_that_hold_them():
+    made = network(4, ranks=6)
+    ordered = torch.tensor([[1.0, 0.3, 0.2], [0.8, 0.4, -0.5]])
+    scores = made.ranks(ordered)
+    by_class = torch.stack([scores[0, [0, 2, 1]], scores[1, [2, 1, 0]]])
+    torch.testing.assert_close(made(LOGITS), network(4)(LOGITS) + by_class)
+
+
+def test_ranks_know_no_class():
+    made, logits = ranks_alone(), torch.randn(20, 5, generator=torch.Generator().manual_seed(3))
+    order = torch.tensor([2, 0, 4, 1, 3])
+    torch.testing.assert_close(made(logits[:, order]), made(logits)[:, order])
+    assert not torch.allclose(made(logits), ranks_alone().ranks(logits))
+
+
+def test_ranks_can_answer_the_second_highest_class():
+    made = ranks_alone()
+    torch.nn.init.zeros_(made.ranks.output.weight)
+    made.ranks.output.bias.data = torch.tensor([0.0, 1, 0, 0, 0])
+    logits = torch.randn(50, 5, generator=torch.Generator().manual_seed(4))
+    assert torch.equal(made(logits).argmax(1), logits.topk(2).indices[:, 1])
+
+
+def test_gradients_pass_through_the_order():
+    made, logits = ranks_alone().double(), torch.randn(4, 5, dtype=torch.float64)
+    assert torch.autograd.gradcheck(made, logits.requires_grad_())
+
+
+def test_ranks_are_folded_too():
+    made, logits = network(4, ranks=6), 7 * LOGITS
+    wanted = made(logits / 7)
+    made.fold(7.0)
+    torch.testing.assert_close(made(logits), wanted)

@@ -16,7 +16,7 @@ def fitted(classes, **options):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"layers": 1}, {"hidden": 64}, {"hidden": 8, "layers": 3}]
+    "options", [{}, {"layers": 1}, {"hidden": 64}, {"hidden": 8, "layers": 3}, {"ranks": 9}]
 )
 def test_says_the_same(tmp_path, options):
     pytest.importorskip("onnxscript")

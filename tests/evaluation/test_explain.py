@@ -115,12 +115,13 @@ def test_mean_logits_before_and_after():
 
 
 def test_any_network_will_do():
-    """Three layers, and a module of another make: S is that of one backward pass."""
+    """Three layers, ranks, and a module of another make: S is that of one backward pass."""
     made = fitted()
     layers = [nn.Linear(K, 20), nn.Tanh(), nn.Linear(20, 20), nn.ReLU(), nn.Linear(20, K)]
     for network in (
         nn.Sequential(*layers),
         CorrectionNetwork(K, 20, torch.Generator(), deep=True),
+        CorrectionNetwork(K, 20, torch.Generator(), ranks=8),
     ):
         made.network_ = network
         entry = explain(made, {"a": record()}).attacks[0]

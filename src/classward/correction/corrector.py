@@ -50,6 +50,8 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
     Args:
         hidden: Neurons of a hidden layer; `None` is the paper's ten for each class.
         layers: 2, or 1 for the linear ablation, or 3 for a second hidden layer.
+        ranks: Neurons of a second network, over sorted logits, that scores ranks; `None` is the
+            paper's corrector without it.
         keep: Share of hidden neurons that a training step keeps (dropout).
         p: Share that a sample shows its clean logits, drawn anew each epoch.
         target: What `fit_records` recovers: the data set's "label" or the clean "prediction".
@@ -88,6 +90,7 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         *,
         hidden: Count | None = None,
         layers: Literal[1, 2, 3] = 2,
+        ranks: Count | None = None,
         keep: KeptShare = 0.5,
         p: Share = 0.3,
         target: Target = "label",
@@ -102,6 +105,7 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
     ) -> None:
         self.hidden = hidden
         self.layers = layers
+        self.ranks = ranks
         self.keep = keep
         self.p = p
         self.target = target
@@ -223,6 +227,8 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
             shapes = {"output.weight": (classes, width)}
             if corrector.layers == 3:
                 shapes["second.weight"] = (width, width)
+            if corrector.ranks is not None:
+                shapes["ranks.output.weight"] = (classes, corrector.ranks)
             if any(tuple(tensors[name].shape) != shape for name, shape in shapes.items()):
                 raise ValueError  # before room is made for what the options claim
             network = corrector._network(classes, torch.Generator())
@@ -245,7 +251,9 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _network(self, classes: int, generator: torch.Generator) -> CorrectionNetwork:
         hidden = None if self.layers == 1 else self._hidden(classes)
-        return CorrectionNetwork(classes, hidden, generator, deep=self.layers == 3)
+        return CorrectionNetwork(
+            classes, hidden, generator, deep=self.layers == 3, ranks=self.ranks
+        )
 
     def _keep_fit(self, network: CorrectionNetwork, facts: dict[str, Any]) -> "Corrector":
         self.network_ = network.cpu().requires_grad_(False).eval()

@@ -2,6 +2,8 @@
 
 Paper: Li et al., "Defending Adversarial Attacks by Correcting logits", arXiv:1906.10973,
 Sec. 4.2; two layers are the paper's, one and three its ablations.
+Beyond the paper: scores by rank. Fully connected layers cannot sort, so they must learn "answer
+the second-highest class" anew for each pair of classes; of sorted logits it is one rule.
 """
 
 from math import sqrt
@@ -17,6 +19,10 @@ from classward.core.types import Logits
 class CorrectionNetwork(nn.Module):
     """Corrected logits `g(z) = W2 Drop(ReLU(W1 z + b1)) + b2`, or `W z + b` without `hidden`.
 
+    With `ranks`, a second such network takes the logits in descending order, and what it gives
+    for a rank is added to the class that holds it. Where two logits tie the classes change
+    places, so g is then continuous but for ties.
+
     It has no training mode: who trains it passes `dropout`. So no mode left on by mistake can
     make a corrected classifier random.
 
@@ -25,6 +31,7 @@ class CorrectionNetwork(nn.Module):
         hidden: Number of hidden neurons; `None` is the linear ablation.
         generator: Draws the first weights, uniform in +-1/sqrt(fan-in) as torch's own layers.
         deep: Whether a second hidden layer as wide as the first follows it.
+        ranks: Hidden neurons of the network over sorted logits; `None` for none.
     """
 
     def __init__(
@@ -34,11 +41,13 @@ class CorrectionNetwork(nn.Module):
         generator: torch.Generator,
         *,
         deep: bool = False,
+        ranks: int | None = None,
     ) -> None:
         super().__init__()
         self.hidden = None if hidden is None else _linear(classes, hidden, generator)
         self.second = _linear(hidden, hidden, generator) if deep and hidden else None
         self.output = _linear(hidden or classes, classes, generator)
+        self.ranks = CorrectionNetwork(classes, ranks, generator) if ranks else None
 
     def forward(self, logits: Logits, dropout: Float[Tensor, "n d"] | None = None) -> Logits:
         """Corrected logits of each sample.
@@ -48,6 +57,13 @@ class CorrectionNetwork(nn.Module):
             dropout: Factor of each hidden neuron, those of a second layer after those of the
                 first: 0, or 1 / the probability to keep it.
         """
+        own = self._by_class(logits, dropout)
+        if self.ranks is None:
+            return own
+        ordered, classes = logits.sort(dim=1, descending=True)
+        return own.scatter_add(1, classes, self.ranks(ordered))
+
+    def _by_class(self, logits: Logits, dropout: Float[Tensor, "n d"] | None) -> Logits:
         if self.hidden is None:
             return self.output(logits)
         width = len(self.hidden.bias)
@@ -77,6 +93,8 @@ class CorrectionNetwork(nn.Module):
         """Take logits from now on where logits / `scale` were taken before."""
         first = self.output if self.hidden is None else self.hidden
         first.weight /= scale
+        if self.ranks is not None:
+            self.ranks.fold(scale)
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

@@ -90,7 +90,8 @@ def pulls(
     network: nn.Module, logits: Logits, labels: Labels, part: Part = "joined"
 ) -> Float[Tensor, "n k"]:
     """S_k of any network, or a part of it; in closed form where the layers allow it."""
-    if not isinstance(network, CorrectionNetwork) or network.second is not None:
+    closed = isinstance(network, CorrectionNetwork) and not (network.second or network.ranks)
+    if not closed:
         return support_by_backward(network, logits, labels, part=part)
     output, hidden = network.output.weight, network.hidden
     if hidden is None:
