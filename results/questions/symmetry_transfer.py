@@ -1,0 +1,255 @@
+"""Does an attack matrix make adversarial images carry over better? docs/symmetry_transfer.md.
+
+    python results/questions/symmetry_transfer.py DATA OUT
+
+CIFAR-10, l-inf 8/255, ten steps; ResNet-20, -32 and -56 with published weights and a small CNN
+trained here, each the surrogate of the three others. Success: of the images that the target
+gets right, the share that it gets wrong.
+
+Protocol, written before the last run. M and its maximum symmetry pairs are of PGD on the
+surrogate, on 2,000 training images. The forms, and the baseline among cross-entropy,
+margin and DLR, are chosen on test images 0 to 499 by their mean success from ResNet-20 and the
+small CNN, all by MIM; reported once on test images 500 to 1,499, beside PGD and MIM on
+cross-entropy, the best baseline, and the chosen form with the rows of M shuffled.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from classward.analysis.significance import row_shuffles, share
+from classward.attacks.mim import MIM
+from classward.attacks.pgd import PGD
+from classward.core.balls import Linf
+from classward.core.losses import LOSSES
+from classward.core.randomness import SampleRandom
+from classward.core.symmetric_pairs import maximum_symmetry_pairs
+from classward.core.types import Attack, Images, Labels, Logits, SampleLoss
+from classward.data.load import load_data
+from classward.data.split import Split
+from classward.defenses.standard import Standard
+from classward.evaluation.request import versions
+from classward.evaluation.run_attack import run_attack
+from classward.experiments.contest_table import lead
+from classward.models.load import load_model
+from classward.models.twin import make_twin
+from classward.records.run_folder import atomic_write
+from classward.training.schedule import Recipe
+from classward.training.train import train
+
+KEPT = Path(__file__).with_suffix(".json")
+BALL = Linf(8 / 255)
+BATCH = 125
+LEAST = 1e-3  # of an entry of M, where its logarithm is taken
+RESNETS = ("resnet20", "resnet32", "resnet56")
+CHOOSERS = ("resnet20", "small_cnn")
+Matrix = Float[Tensor, "k k"]
+Form = Callable[[Matrix], SampleLoss]
+
+
+def to_one(matrix: Matrix) -> SampleLoss:
+    """Towards the other class of the pair, or the top target of a class without one."""
+    partner = matrix.argmax(dim=1)
+    for i, j in maximum_symmetry_pairs(matrix):
+        partner[i], partner[j] = j, i
+    return lambda logits, labels: _of(logits, partner[labels]) - _of(logits, labels)
+
+
+def to_three(matrix: Matrix) -> SampleLoss:
+    """Towards the mean of the three top targets of the class."""
+    three = matrix.topk(3, dim=1).indices
+
+    def loss(logits: Logits, labels: Labels) -> Float[Tensor, " n"]:
+        return logits.gather(1, three[labels]).mean(dim=1) - _of(logits, labels)
+
+    return loss
+
+
+def by_row(matrix: Matrix) -> SampleLoss:
+    """Every other logit, weighted by the row of M."""
+    return lambda logits, labels: (matrix[labels] * logits).sum(dim=1) - _of(logits, labels)
+
+
+def tilted_cross_entropy(matrix: Matrix) -> SampleLoss:
+    """Cross-entropy, as if the logarithm of the row of M were added to the logits."""
+    prior = matrix.clamp(min=LEAST).log()
+    prior.fill_diagonal_(0)
+    return lambda logits, labels: F.cross_entropy(
+        logits + prior[labels], labels, reduction="none"
+    )
+
+
+def tilted_margin(matrix: Matrix) -> SampleLoss:
+    """The margin, as if the logarithm of the row of M were added to the logits."""
+    prior = matrix.clamp(min=LEAST).log()
+    prior.fill_diagonal_(0)
+    return lambda logits, labels: LOSSES["margin"](logits + prior[labels], labels)
+
+
+FORMS: dict[str, Form] = {
+    form.__name__: form
+    for form in (to_one, to_three, by_row, tilted_cross_entropy, tilted_margin)
+}
+
+
+def matrix_of(model: nn.Module, training: Split) -> Matrix:
+    """Row shares among the other classes, of PGD on the surrogate."""
+    attack = PGD(ball=BALL, step_size=2 / 255, steps=10)
+    matrix = run_attack(model, attack, training, precision="fast").attack_matrix().double()
+    matrix.fill_diagonal_(0)
+    return (matrix / matrix.sum(dim=1, keepdim=True)).float()
+
+
+def shuffled(matrix: Matrix) -> Matrix:
+    """The rows shuffled off the diagonal: as uneven, but over other classes."""
+    return next(iter(row_shuffles(matrix, 1, seed=0)))[0].float()
+
+
+def crafted(surrogate: nn.Module, attack: Attack, loss: SampleLoss, data: Split) -> Images:
+    """What the attack makes of the images on the surrogate."""
+    twin, _ = make_twin(surrogate, data.batch(torch.arange(2)))
+    made = []
+    for rows in torch.arange(len(data)).split(BATCH):
+        rng = SampleRandom(0, "transfer", data.ids[rows])
+        made.append(attack(twin, data.batch(rows), data.labels[rows], rng=rng, loss=loss))
+    return torch.cat(made)
+
+
+def right(model: nn.Module, images: Images, labels: Labels) -> Bool[Tensor, " n"]:
+    """Which images the model gets right."""
+    with torch.inference_mode():
+        parts = [model(rows).argmax(dim=1) for rows in images.split(BATCH)]
+    return torch.cat(parts) == labels
+
+
+def fooled(
+    networks: Mapping[str, nn.Module], surrogate: str, images: Images, data: Split
+) -> dict[str, Bool[Tensor, " m"]]:
+    """For each other network, which of the images that it got right it now gets wrong."""
+    clean = data.batch(torch.arange(len(data)))
+    found = {}
+    for name, model in networks.items():
+        if name != surrogate:
+            before = right(model, clean, data.labels)
+            found[name] = ~right(model, images, data.labels)[before]
+    return found
+
+
+def choose(
+    networks: Mapping[str, nn.Module], matrices: Mapping[str, Matrix], data: Split
+) -> dict[str, float]:
+    """Mean success of every loss and form, by MIM."""
+    found: dict[str, float] = {}
+    for name in (*LOSSES, *FORMS):
+        shares = []
+        for surrogate in CHOOSERS:
+            loss = LOSSES[name] if name in LOSSES else FORMS[name](matrices[surrogate])
+            images = crafted(networks[surrogate], MIM(ball=BALL), loss, data)
+            fell = fooled(networks, surrogate, images, data).values()
+            shares += [flags.double().mean().item() for flags in fell]
+        found[name] = sum(shares) / len(shares)
+        print(name, f"{found[name]:.3f}", flush=True)
+    return found
+
+
+def report(
+    networks: Mapping[str, nn.Module],
+    matrices: Mapping[str, Matrix],
+    data: Split,
+    form: str,
+    baseline: str,
+) -> list[dict[str, Any]]:
+    """A row for each surrogate and target."""
+    rows = []
+    for surrogate, model in networks.items():
+        matrix = matrices[surrogate]
+        ways = {
+            "PGD": (PGD(ball=BALL, step_size=2 / 255, steps=10), LOSSES["cross_entropy"]),
+            "MIM": (MIM(ball=BALL), LOSSES["cross_entropy"]),
+            f"MIM, {baseline}": (MIM(ball=BALL), LOSSES[baseline]),
+            f"MIM, {form}": (MIM(ball=BALL), FORMS[form](matrix)),
+            f"MIM, {form}, shuffled": (MIM(ball=BALL), FORMS[form](shuffled(matrix))),
+        }
+        fell = {
+            way: fooled(networks, surrogate, crafted(model, attack, loss, data), data)
+            for way, (attack, loss) in ways.items()
+        }
+        for target in networks:
+            if target != surrogate:
+                shares = {
+                    way: share(int(of[target].sum()), len(of[target])).to_dict()
+                    for way, of in fell.items()
+                }
+                ahead = lead(
+                    fell[f"MIM, {form}"][target][None], fell[f"MIM, {baseline}"][target][None]
+                )
+                rows.append(
+                    {"surrogate": surrogate, "target": target}
+                    | shares
+                    | {"lead": ahead.to_dict()}
+                )
+                print(rows[-1], flush=True)
+    return rows
+
+
+def measure(root: Path, out: Path) -> dict[str, Any]:
+    """The whole experiment."""
+    training = load_data("cifar10", split="train", root=root)
+    networks: dict[str, nn.Module] = {
+        name: load_model(name, weights=root / f"models/cifar10_{name}_std.safetensors").eval()
+        for name in RESNETS
+    }
+    small = train(
+        Standard(),
+        "small_cnn",
+        training.take("first:20000"),
+        recipe=Recipe(epochs=8, schedule="one_cycle", warm_up=0.0),
+        out=out / "small_cnn",
+        resume=(out / "small_cnn" / "manifest.json").exists(),
+    )
+    networks["small_cnn"] = small.best.eval()
+    attacked = training.take("first:2000")
+    matrices = {name: matrix_of(model, attacked) for name, model in networks.items()}
+    test = load_data("cifar10", samples="first:1500", root=root)
+    choosing, last = test.select(torch.arange(500)), test.select(torch.arange(500, 1500))
+    found = choose(networks, matrices, choosing)
+    form = max(FORMS, key=lambda name: found[name])
+    baseline = max(LOSSES, key=lambda name: found[name])
+    return {
+        "settings": {"eps": BALL.eps, "steps": 10, "choosing": 500, "last": 1000, "seed": 0},
+        "versions": versions(),
+        "choosing": found,
+        "form": form,
+        "baseline": baseline,
+        "rows": report(networks, matrices, last, form, baseline),
+    }
+
+
+def table(kept: Mapping[str, Any]) -> list[str]:
+    """The rows of the page, in percent; the lead in points, paired by image."""
+    ways = [name for name in kept["rows"][0] if name not in ("surrogate", "target", "lead")]
+    lines = [["surrogate", "target", *ways, "lead over the baseline"]]
+    lines.append(["---"] * len(lines[0]))
+    for row in kept["rows"]:
+        shares = [f"{100 * row[way]['value']:.1f}" for way in ways]
+        ends = [f"{100 * row['lead'][end]:+.1f}" for end in ("difference", "low", "high")]
+        found = f"{ends[0]} ({ends[1]} to {ends[2]})"
+        lines.append([row["surrogate"], row["target"], *shares, found])
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _of(logits: Logits, classes: Labels) -> Float[Tensor, " n"]:
+    return logits.gather(1, classes[:, None]).squeeze(1)
+
+
+if __name__ == "__main__":
+    told = measure(Path(sys.argv[1]), Path(sys.argv[2]))
+    atomic_write(KEPT, json.dumps(told, indent=1).encode())
+    print("\n".join(table(told)))
