@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from crafting import answers, crafted
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,10 +29,9 @@ from classward.analysis.significance import row_shuffles, share
 from classward.attacks.mim import MIM
 from classward.attacks.pgd import PGD
 from classward.core.balls import Linf
-from classward.core.losses import LOSSES
-from classward.core.randomness import SampleRandom
+from classward.core.losses import LOSSES, margin
 from classward.core.symmetric_pairs import maximum_symmetry_pairs
-from classward.core.types import Attack, Images, Labels, Logits, SampleLoss
+from classward.core.types import Images, Labels, Logits, SampleLoss
 from classward.data.load import load_data
 from classward.data.split import Split
 from classward.defenses.standard import Standard
@@ -39,14 +39,12 @@ from classward.evaluation.request import versions
 from classward.evaluation.run_attack import run_attack
 from classward.experiments.contest_table import lead
 from classward.models.load import load_model
-from classward.models.twin import make_twin
 from classward.records.run_folder import atomic_write
 from classward.training.schedule import Recipe
 from classward.training.train import train
 
 KEPT = Path(__file__).with_suffix(".json")
 BALL = Linf(8 / 255)
-BATCH = 125
 LEAST = 1e-3  # of an entry of M, where its logarithm is taken
 RESNETS = ("resnet20", "resnet32", "resnet56")
 CHOOSERS = ("resnet20", "small_cnn")
@@ -90,9 +88,10 @@ def tilted_margin(matrix: Matrix) -> SampleLoss:
     """The margin, as if the logarithm of the row of M were added to the logits."""
     prior = matrix.clamp(min=LEAST).log()
     prior.fill_diagonal_(0)
-    return lambda logits, labels: LOSSES["margin"](logits + prior[labels], labels)
+    return lambda logits, labels: margin(logits + prior[labels], labels)
 
 
+BASELINES: dict[str, SampleLoss] = {**LOSSES}
 FORMS: dict[str, Form] = {
     form.__name__: form
     for form in (to_one, to_three, by_row, tilted_cross_entropy, tilted_margin)
@@ -112,21 +111,9 @@ def shuffled(matrix: Matrix) -> Matrix:
     return next(iter(row_shuffles(matrix, 1, seed=0)))[0].float()
 
 
-def crafted(surrogate: nn.Module, attack: Attack, loss: SampleLoss, data: Split) -> Images:
-    """What the attack makes of the images on the surrogate."""
-    twin, _ = make_twin(surrogate, data.batch(torch.arange(2)))
-    made = []
-    for rows in torch.arange(len(data)).split(BATCH):
-        rng = SampleRandom(0, "transfer", data.ids[rows])
-        made.append(attack(twin, data.batch(rows), data.labels[rows], rng=rng, loss=loss))
-    return torch.cat(made)
-
-
 def right(model: nn.Module, images: Images, labels: Labels) -> Bool[Tensor, " n"]:
     """Which images the model gets right."""
-    with torch.inference_mode():
-        parts = [model(rows).argmax(dim=1) for rows in images.split(BATCH)]
-    return torch.cat(parts) == labels
+    return answers(model, images).argmax(dim=1) == labels
 
 
 def fooled(
@@ -147,10 +134,10 @@ def choose(
 ) -> dict[str, float]:
     """Mean success of every loss and form, by MIM."""
     found: dict[str, float] = {}
-    for name in (*LOSSES, *FORMS):
+    for name in (*BASELINES, *FORMS):
         shares = []
         for surrogate in CHOOSERS:
-            loss = LOSSES[name] if name in LOSSES else FORMS[name](matrices[surrogate])
+            loss = BASELINES[name] if name in BASELINES else FORMS[name](matrices[surrogate])
             images = crafted(networks[surrogate], MIM(ball=BALL), loss, data)
             fell = fooled(networks, surrogate, images, data).values()
             shares += [flags.double().mean().item() for flags in fell]
@@ -171,9 +158,9 @@ def report(
     for surrogate, model in networks.items():
         matrix = matrices[surrogate]
         ways = {
-            "PGD": (PGD(ball=BALL, step_size=2 / 255, steps=10), LOSSES["cross_entropy"]),
-            "MIM": (MIM(ball=BALL), LOSSES["cross_entropy"]),
-            f"MIM, {baseline}": (MIM(ball=BALL), LOSSES[baseline]),
+            "PGD": (PGD(ball=BALL, step_size=2 / 255, steps=10), BASELINES["cross_entropy"]),
+            "MIM": (MIM(ball=BALL), BASELINES["cross_entropy"]),
+            f"MIM, {baseline}": (MIM(ball=BALL), BASELINES[baseline]),
             f"MIM, {form}": (MIM(ball=BALL), FORMS[form](matrix)),
             f"MIM, {form}, shuffled": (MIM(ball=BALL), FORMS[form](shuffled(matrix))),
         }
@@ -221,7 +208,7 @@ def measure(root: Path, out: Path) -> dict[str, Any]:
     choosing, last = test.select(torch.arange(500)), test.select(torch.arange(500, 1500))
     found = choose(networks, matrices, choosing)
     form = max(FORMS, key=lambda name: found[name])
-    baseline = max(LOSSES, key=lambda name: found[name])
+    baseline = max(BASELINES, key=lambda name: found[name])
     return {
         "settings": {"eps": BALL.eps, "steps": 10, "choosing": 500, "last": 1000, "seed": 0},
         "versions": versions(),
