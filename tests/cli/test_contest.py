@@ -3,6 +3,9 @@
 import json
 
 import pytest
+import torch
+
+from classward.core.errors import InputError
 
 SMALL = (
     "contest", "--model", "small_cnn", "--data", "digits", "--samples", "first:40",
@@ -39,6 +42,24 @@ def test_options_may_be_lists(cli, tmp_path):
     assert "pairs=[(3, 9), (1, 8)], zeta=0.2" in row["defense"]
 
 
+def test_judged_training_images_are_not_trained_on(cli, monkeypatch):
+    asked = []
+
+    def judge(contest, *_, **__):
+        asked.append(contest)
+        raise InputError("enough")
+
+    monkeypatch.setattr("classward.cli.contest.defense_contest", judge)
+    few = SMALL[: SMALL.index("--train-samples")]
+    assert cli(*few, "--defense", "trades", "--split", "train", "--out", "c").code == 2
+    (contest,) = asked
+    ids = torch.cat([contest.judging.ids, contest.training.ids])
+    assert len(contest.judging) == 40 and len(ids) == len(ids.unique()) == 1200
+    without = ("contest", "--data", "digits", "--model", "small_cnn", "--defense", "trades")
+    told = cli(*without, "--split", "train", "--out", "d")
+    assert (told.code, "give --samples" in told.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -50,7 +71,6 @@ def test_options_may_be_lists(cli, tmp_path):
         (("--defense", "trades", "--model", "mine.py:model"), "trains a built-in network"),
         (("--defense", "trades", "--weights", "w"), "leave --weights out"),
         (("--defense", "trades", "--mean", "0.5"), "trains bare networks"),
-        (("--defense", "trades", "--split", "train"), "judge on another"),
     ],
 )
 def test_what_is_unfit_is_refused_before_anything_is_made(cli, tmp_path, options, said):

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import torch
 import typer
 
 import classward.attacks
@@ -51,7 +52,11 @@ def contest(
     ] = None,
     set_: options.Set = None,
 ) -> int:
-    """Train --model with each --defense; `--set` takes recipe.NAME and attack.NAME."""
+    """Train --model with each --defense; `--set` takes recipe.NAME and attack.NAME.
+
+    With --split train the judged --samples are training images that nothing is trained on:
+    for choosing options, so that test images are looked at once.
+    """
     if given.model not in models():
         raise InputError(f"--model {given.model}: a contest trains a built-in network")
     if given.weights is not None:
@@ -60,14 +65,17 @@ def contest(
         raise InputError(
             "--corrector, --mean, --std: a contest trains bare networks as they come"
         )
-    if given.split == "train":
-        raise InputError("--split train: that part is trained on, judge on another")
+    if given.split == "train" and given.samples is None:
+        raise InputError("--split train: give --samples, which are then not trained on")
     radius = options.radius(eps, norm)
     if radius == 0:
         raise InputError("--eps 0: an attack needs room")
     recipe, attack = _by_owner(options.settings(set_))
     judging = given.samples_of("test")
     training = load_data(given.data, split="train", root=given.data_root)
+    if given.split == "train":
+        others = ~torch.isin(training.ids, judging.ids)
+        training = training.select(others.nonzero().flatten())
     if train_samples is not None:
         training = training.take(train_samples)
     within = ball(norm, radius)
