@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from classward.experiments.kept_study import kept_study
+from classward.experiments.measures.own_corrector import length
 from classward.experiments.paper_table import named_tables, read_table
 from classward.experiments.reproduce import reproduce
 from classward.experiments.shelf import Shelf
+from classward.records.record import Record
 from classward.reporting.page import render
 
 NETWORK = {
@@ -80,3 +83,16 @@ def test_the_tables_say_what_the_study_says(shelf):
         corrected = two.cell(row, "adversarial corrected")
         assert corrected.value == own.selected.attacked_corrected.value
         assert three.cell(row, row).value == corrected.value
+
+
+def test_the_mean_length_is_over_images_that_were_right():
+    logits = torch.eye(4).repeat(2, 1)
+    labels = torch.tensor([0, 1, 2, 3, 0, 1, 2, 0])  # all right but the last
+    record = Record.from_arrays(
+        labels=labels, clean_logits=logits, adversarial_logits=logits, class_names=list("abcd")
+    )
+    record = replace(record, l2=torch.tensor([1.0, 2, 3, 4, 5, 6, 7, 1000]))
+    cell = length("row", record)
+    error = 1.96 * (28 / 6) ** 0.5 / 7**0.5
+    assert (cell.value, cell.samples) == (4.0, 7)
+    assert (cell.low, cell.high) == pytest.approx((4 - error, 4 + error))

@@ -10,8 +10,10 @@ from classward.experiments.measurement import Measurement, share_cell
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
 from classward.records.correction_study_result import CorrectionStudy, OwnAttack
+from classward.records.record import Record
+from classward.records.reproduction_result import Cell
 
-ADAPTIVE, DAMAGED = "adaptive", "right ones damaged"
+ADAPTIVE, DAMAGED, LENGTH = "adaptive", "right ones damaged", "mean l2"
 COLUMNS = {
     "clean": ("selected", "clean"),
     "clean corrected": ("selected", "clean_corrected"),
@@ -22,7 +24,7 @@ COLUMNS = {
 
 def own_corrector(table: PaperTable, shelf: Shelf) -> Measurement:
     """Each row is a network and an attack; columns may end in ", full" or ", selected"."""
-    study, _ = kept_study(shelf, str(table.asked["group"]))
+    study, folder = kept_study(shelf, str(table.asked["group"]))
     cells = []
     for row, asked in table.asked["rows"].items():
         network = str(asked.get("network", study.model))
@@ -34,10 +36,27 @@ def own_corrector(table: PaperTable, shelf: Shelf) -> Measurement:
         if network == study.model:
             adaptive = study.adaptive[found.corrector].adaptive_worst
             cells.append(share_cell(table, row, ADAPTIVE, adaptive))
+            cells.append(length(row, Record.open(folder / f"test-{asked['attack']}")))
     return Measurement(
         stated="Intervals: Wilson. Adaptive: under attacks on network and corrector together, "
-        "each in the ball, all of them counted.",
+        "each in the ball, all of them counted. Mean l2: of the perturbations, over selected "
+        "images, with 1.96 standard errors.",
         cells=cells,
+    )
+
+
+def length(row: str, record: Record) -> Cell:
+    """How far the attack moves an image that was right, in pixel units in [0, 1]."""
+    lengths = record.l2[record.correct].double()
+    mean, error = lengths.mean().item(), (lengths.std() / len(lengths) ** 0.5).item()
+    return Cell(
+        row=row,
+        column=LENGTH,
+        unit="number",
+        value=mean,
+        low=mean - 1.96 * error,
+        high=mean + 1.96 * error,
+        samples=len(lengths),
     )
 
 
