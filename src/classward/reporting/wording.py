@@ -44,10 +44,10 @@ def called(name: str) -> str:
 def percent(share: float | None) -> str:
     """A share in percent with one decimal.
 
-    >>> percent(0.5432), percent(None)
-    ('54.3%', 'undefined')
+    >>> percent(0.5432), percent(None), percent(-0.1) == MINUS + "10.0%"
+    ('54.3%', 'undefined', True)
     """
-    return UNDEFINED if share is None else f"{100 * share:.1f}%"
+    return UNDEFINED if share is None else f"{100 * share:.1f}%".replace("-", MINUS)
 
 
 def between(low: float | None, high: float | None) -> str:
