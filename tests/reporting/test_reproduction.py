@@ -89,6 +89,7 @@ def test_the_pages_of_the_documentation(told):
             outcome=outcome,
             asked="p < 0.01",
             evidence=[f"number {k}" for k in range(n)],
+            seen=paper == "logits",
         )
         for paper, n, outcome in [("symmetry", 5, "holds"), ("logits", 1, "not here")]
     ]
@@ -100,7 +101,8 @@ def test_the_pages_of_the_documentation(told):
     )
     page = claims_page(claims)
     assert "| ● holds | 1 | 0 |" in page and "| ○ not here | 0 | 1 |" in page
-    assert "claim 5 &#124; of it" in page
+    assert "claim 5 &#124; of it | ● holds |" in page
+    assert "| ○ not here † |" in page
     assert "**Both.** 1 ● holds, 1 ○ not here. [symmetry-5](#symmetry-5), [logits-1]" in page
     assert "number 2<br>2 more" in page and "number 3" not in page
     assert "2 claims: 1 holds, 0 partly, 1 not here" in text_summary(claims)
