@@ -90,8 +90,7 @@ def pulls(
     network: nn.Module, logits: Logits, labels: Labels, part: Part = "joined"
 ) -> Float[Tensor, "n k"]:
     """S_k of any network, or a part of it; in closed form where the layers allow it."""
-    closed = isinstance(network, CorrectionNetwork) and not (network.second or network.ranks)
-    if not closed:
+    if not isinstance(network, CorrectionNetwork) or network.second or network.ranks:
         return support_by_backward(network, logits, labels, part=part)
     output, hidden = network.output.weight, network.hidden
     if hidden is None:
