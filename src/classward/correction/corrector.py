@@ -26,7 +26,7 @@ from classward.core.errors import InputError
 from classward.core.options import Count, NonNegative, Positive, Real, checked
 from classward.core.types import Logits
 from classward.correction.file import read, write
-from classward.correction.network import CorrectionNetwork
+from classward.correction.network import CorrectionNetwork, of_weights
 from classward.correction.onnx_file import write_onnx
 from classward.correction.pool import Pool, Target, check_records
 from classward.correction.tables import read_given, read_labels
@@ -222,17 +222,7 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         tensors, about = read(path)
         try:
             corrector = cls(**about["options"])
-            classes = len(tensors["output.bias"])
-            width = corrector._hidden(classes)
-            shapes = {"output.weight": (classes, width)}
-            if corrector.layers == 3:
-                shapes["second.weight"] = (width, width)
-            if corrector.ranks is not None:
-                shapes["ranks.output.weight"] = (classes, corrector.ranks)
-            if any(tuple(tensors[name].shape) != shape for name, shape in shapes.items()):
-                raise ValueError  # before room is made for what the options claim
-            network = corrector._network(classes, torch.Generator())
-            network.load_state_dict(tensors)
+            network = of_weights(tensors, **corrector._layout(len(tensors["output.bias"])))
             return corrector._keep_fit(network, {name: about[name] for name in FACTS})
         except (KeyError, TypeError, ValueError, RuntimeError):
             raise InputError(f"{path}: a corrector that this version cannot read") from None
@@ -245,15 +235,11 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
             parts = [self.network_(rows.to(device)).cpu() for rows in logits.split(ROWS)]
         return torch.cat(parts)
 
-    def _hidden(self, classes: int) -> int:
-        """Values that the last layer takes."""
-        return classes if self.layers == 1 else (self.hidden or 10 * classes)
-
-    def _network(self, classes: int, generator: torch.Generator) -> CorrectionNetwork:
-        hidden = None if self.layers == 1 else self._hidden(classes)
-        return CorrectionNetwork(
-            classes, hidden, generator, deep=self.layers == 3, ranks=self.ranks
-        )
+    def _layout(self, classes: int) -> dict[str, Any]:
+        """Arguments of the network, besides what draws its weights."""
+        hidden = None if self.layers == 1 else (self.hidden or 10 * classes)
+        deep = self.layers == 3
+        return {"classes": classes, "hidden": hidden, "deep": deep, "ranks": self.ranks}
 
     def _keep_fit(self, network: CorrectionNetwork, facts: dict[str, Any]) -> "Corrector":
         self.network_ = network.cpu().requires_grad_(False).eval()
@@ -268,7 +254,8 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         if pool.samples == 0:
             raise InputError("a corrector needs at least one sample, got none")
         draws = torch.Generator().manual_seed(options.seed)
-        network = options._network(pool.clean.shape[1], draws).to(options.device)
+        layout = options._layout(pool.clean.shape[1])
+        network = CorrectionNetwork(generator=draws, **layout).to(options.device)
         seed = torch.randint(2**62, (1,), generator=draws).item()
         dropout = torch.Generator(options.device).manual_seed(int(seed))
         optimizer = torch.optim.Adam(

@@ -6,6 +6,7 @@ Beyond the paper: scores by rank. Fully connected layers cannot sort, so they mu
 the second-highest class" anew for each pair of classes; of sorted logits it is one rule.
 """
 
+from collections.abc import Mapping
 from math import sqrt
 
 import torch
@@ -95,6 +96,33 @@ class CorrectionNetwork(nn.Module):
         first.weight /= scale
         if self.ranks is not None:
             self.ranks.fold(scale)
+
+
+def of_weights(
+    tensors: Mapping[str, Tensor],
+    *,
+    classes: int,
+    hidden: int | None,
+    deep: bool,
+    ranks: int | None,
+) -> CorrectionNetwork:
+    """The network that has these weights.
+
+    Raises:
+        KeyError, ValueError, RuntimeError: If they are those of another layout; room is made
+            only for what they fill.
+    """
+    width = hidden or classes
+    shapes = {"output.weight": (classes, width)}
+    if deep:
+        shapes["second.weight"] = (width, width)
+    if ranks is not None:
+        shapes["ranks.output.weight"] = (classes, ranks)
+    if any(tuple(tensors[name].shape) != shape for name, shape in shapes.items()):
+        raise ValueError("weights of another layout")
+    network = CorrectionNetwork(classes, hidden, torch.Generator(), deep=deep, ranks=ranks)
+    network.load_state_dict(tensors)
+    return network
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
