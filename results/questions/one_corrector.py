@@ -136,7 +136,6 @@ def limit(record: Record) -> dict[str, float]:
             HistGradientBoostingClassifier(learning_rate=0.05, max_iter=200, random_state=0),
             rows,
             truth,
-            groups=image,
             cv=folds(image),
             method="predict_proba",
         )
@@ -177,7 +176,7 @@ def measure(root: Path, out: Path) -> dict[str, Any]:
     chosen = choose(fit, attacked(model, choosing, FOUR, out / "choosing"))
     asked = chosen[0]
     records = attacked(model, last, FOUR | UNSEEN, out / "last")
-    paper = {"ranks": None, "p": 0.3, "epochs": 300, "starts": 1}
+    paper = {"ranks": None, "p": 0.3, "epochs": 300, "starts": asked["starts"]}
     one = fitted(fit, asked)
     correctors = {"one": one, "paper's, all four": fitted(fit, paper)}
     for name in FOUR:

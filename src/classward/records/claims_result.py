@@ -21,7 +21,7 @@ class Decision(Result):
             speaks clearly, "lacks" if it was not asked.
         asked: What was asked of the numbers, or what is lacking.
         evidence: The numbers, a phrase each.
-        seen: Whether the test was chosen or changed after results had been looked at.
+        seen: Whether the test, or what it reads, was changed after results had been seen.
     """
 
     id: str

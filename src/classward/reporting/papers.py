@@ -38,7 +38,7 @@ def claims_page(told: Claims) -> str:
         "",
         *_table(["", *NAMES, "means"], _counts(told)),
         "",
-        "†: its test was chosen or changed after results had been looked at, others before.",
+        "†: its test, or how it is measured, was changed after results had been looked at.",
         "",
         "## In short",
         "",
