@@ -15,6 +15,7 @@ from classward.evaluation.request import versions
 from classward.experiments.measurement import Measurement, printed_in
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
+from classward.experiments.side_by_side import train_side_by_side
 from classward.records.reproduction_result import Cell, Reproduction, Unit
 from classward.records.run_folder import atomic_write
 from classward.records.saved import dump
@@ -38,6 +39,7 @@ def reproduce(table: PaperTable, shelf: Shelf) -> Reproduction:
         SystemFaultError: If data are not at hand, or memory or disk do not suffice.
     """
     began, shelf = time.monotonic(), replace(shelf, own=table.groups)
+    train_side_by_side(table, shelf)
     found = _measured(table, shelf)
     told = Reproduction(
         name=table.name,

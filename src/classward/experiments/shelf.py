@@ -22,13 +22,13 @@ import classward.defenses
 from classward.core.balls import ball
 from classward.core.errors import InputError
 from classward.core.methods import make
-from classward.core.randomness import SampleRandom
-from classward.core.symmetric_pairs import maximum_symmetry_pairs, symmetric_pairs
 from classward.data.load import data_names, load_data
 from classward.data.split import Split
 from classward.evaluation.run_attack import run_attack
 from classward.evaluation.run_suite import run_suite
 from classward.evaluation.suites import aa_lite, autoattack
+from classward.experiments.chosen_pairs import chosen_pairs
+from classward.experiments.one_thread import one_thread
 from classward.experiments.paper_table import PAPERS, Scale
 from classward.models.load import load_model
 from classward.models.weights import RUN_FILE
@@ -88,7 +88,7 @@ class Shelf:
     def training(
         self, group: str, defense: Table = STANDARD, seed: int = 0, **changed: Any
     ) -> TrainingRun:
-        """The training of a network of the group, which has no published weights.
+        """The training of a network of the group; on any number of threads the same.
 
         Args:
             group: Its group.
@@ -104,20 +104,31 @@ class Shelf:
         given = dict(defense)
         if given["name"] in PAIRED:
             given["pairs"] = self._pairs(group, given.get("pairs", "warm_up"))
-        return train(
-            _made(classward.defenses, given),
-            asked["model"],
-            self.images(group, asked.get("training_samples"), "train"),
-            layout={"width": float(asked["width"])} if "width" in asked else None,
-            attack=_made(classward.attacks, asked["attack"]) if "attack" in asked else None,
-            recipe=Recipe(**asked.get("recipe", {})),
-            seed=seed,
-            device=self.run["device"],
-            precision=self.run["precision"],
-            out=out,
-            resume=(out / "manifest.json").exists(),
-            progress=partial(self.tell, told),
-        )
+        with one_thread():
+            return train(
+                _made(classward.defenses, given),
+                asked["model"],
+                self.images(group, asked.get("training_samples"), "train"),
+                layout={"width": float(asked["width"])} if "width" in asked else None,
+                attack=_made(classward.attacks, asked["attack"]) if "attack" in asked else None,
+                recipe=Recipe(**asked.get("recipe", {})),
+                seed=seed,
+                device=self.run["device"],
+                precision=self.run["precision"],
+                out=out,
+                resume=(out / "manifest.json").exists(),
+                progress=partial(self.tell, told),
+            )
+
+    def lacks(
+        self, group: str, defense: Table = STANDARD, seed: int = 0, **changed: Any
+    ) -> bool:
+        """Whether that network must be trained first."""
+        asked = self.group(group)
+        published = asked.get("pretrained") or asked.get("weights") is not None
+        if published and dict(defense) == dict(STANDARD) and not changed:
+            return False
+        return not (self._trained(group, defense, seed, changed) / RUN_FILE).is_file()
 
     def network(
         self, group: str, defense: Table = STANDARD, seed: int = 0, **changed: Any
@@ -128,14 +139,14 @@ class Shelf:
             InputError: If the weights are not at hand.
         """
         asked = self.group(group)
-        weights = asked.get("weights")
         if asked.get("pretrained"):
             return load_model(str(asked["model"]))
+        if self.lacks(group, defense, seed, **changed):
+            return self.training(group, defense, seed, **changed).best
+        weights = asked.get("weights")
         if weights is None or dict(defense) != dict(STANDARD) or changed:
             out = self._trained(group, defense, seed, changed)
-            if (out / RUN_FILE).is_file():
-                return load_model(str((asked | changed)["model"]), weights=out)
-            return self.training(group, defense, seed, **changed).best
+            return load_model(str((asked | changed)["model"]), weights=out)
         if self.data_root is None or not (self.data_root / weights).is_file():
             raise InputError(f"group {group}: {weights} is not in --data-root")
         return _published(self.group(group), self.data_root)
@@ -212,26 +223,13 @@ class Shelf:
         return self.path / "networks" / named(group, made) / f"seed-{seed}"
 
     def _pairs(self, group: str, how: str) -> Any:
-        """Pairs to train with: found on the way, or of the network trained on attacks.
-
-        "maximum" are its maximum symmetry pairs, "symmetric" all that send each other images
-        and differ by less than 0.05, "random" as many as the first, drawn; "none" none.
-        """
+        """Pairs to train with: found on the way, none, or of the network trained on attacks."""
         if how == "warm_up" or how == "none":
             return "warm_up" if how == "warm_up" else []
         network = {"group": group, "defense": {"name": "adversarial_training"}}
         attack = self.group(group)["attack"] | {"name": "pgd", "steps": 10}
         record = self.record(network, attack, samples=PAIR_SAMPLES, split="train")
-        matrix = record.attack_matrix()
-        if how == "symmetric":
-            sent = torch.minimum(matrix, matrix.T) > 0
-            return (symmetric_pairs(matrix, 0.05) & sent).nonzero().tolist()
-        found = maximum_symmetry_pairs(matrix)
-        if how == "maximum":
-            return found
-        rng = SampleRandom(self.seed, "random pairs", torch.tensor([0]))
-        order = rng.permutation(record.classes)[0].tolist()
-        return [tuple(sorted(order[2 * n : 2 * n + 2])) for n in range(len(found))]
+        return chosen_pairs(record.attack_matrix(), how, self.seed)
 
     def _key(self, network: Table, attack: Table) -> str:
         """Name of what is recorded of a network under an attack."""
