@@ -12,7 +12,7 @@
 # sample over all seeds; asked is p < 0.01 against every baseline on every data set.
 set -eu
 step=$1 data=$2 root=$3 out=$4
-one_cycle="--set recipe.schedule=one_cycle --set recipe.clip=1"
+one_cycle="--set recipe.schedule=one_cycle --set recipe.learning_rate=0.05"
 case $data in
 digits)
     how="--model small_cnn --eps 0.2 --set recipe.epochs=15 --set recipe.batch_size=32 --set attack.steps=7"
@@ -39,9 +39,9 @@ choose)
     # shellcheck disable=SC2086
     run $choose --split train --suite lite --out "$out/choose-$data" --resume \
         --defense adversarial_training --defense hypersphere_embedding \
-        --defense trades:beta=1 --defense trades:beta=2 --defense mart:beta=1 --defense mart:beta=2 \
-        --defense margin_separation:margin=1 --defense margin_separation:margin=2 --defense margin_separation:margin=4 \
-        --defense margin_separation:alpha=0.5 --defense margin_separation:alpha=8
+        --defense trades:beta=2 --defense trades:beta=6 --defense mart:beta=2 --defense mart:beta=5 \
+        --defense margin_separation:margin=2 --defense margin_separation:margin=4 --defense margin_separation:margin=8 \
+        --defense margin_separation:margin=4,alpha=0.5
     ;;
 report)
     # shellcheck disable=SC2086

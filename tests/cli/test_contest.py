@@ -42,6 +42,24 @@ def test_options_may_be_lists(cli, tmp_path):
     assert "pairs=[(3, 9), (1, 8)], zeta=0.2" in row["defense"]
 
 
+def test_a_defense_may_have_its_own_recipe(cli, tmp_path):
+    asked = ("trades", "trades:recipe.learning_rate=0", "trades:recipe.learning_rate=.05")
+    told = cli(*SMALL, "--defense", asked[1], "--out", "d")
+    assert told.code == 2 and "learning_rate" in told.err
+    named = [part for name in (asked[0], asked[2]) for part in ("--defense", name)]
+    said = cli(*SMALL, *named, "--seeds", "1", "--out", "c")
+    assert said.code == 0, said.err
+    first, second = json.loads((tmp_path / "c/result.json").read_text())["defenses"]
+    assert first["name"] == "trades" and "recipe" not in first["defense"].lower()
+    assert "learning_rate=0.05" in second["defense"] and "epochs=1" in second["defense"]
+    kept = [
+        json.loads((tmp_path / f"c/defense-{number}-seed-0/manifest.json").read_text())
+        for number in (1, 2)
+    ]
+    rates = [manifest["settings"]["learning_rate"] for manifest in kept]
+    assert rates == [0.1, 0.05]
+
+
 def test_judged_training_images_are_not_trained_on(cli, monkeypatch):
     asked = []
 
@@ -66,6 +84,8 @@ def test_judged_training_images_are_not_trained_on(cli, monkeypatch):
         (("--defense", "trade"), "unknown defense 'trade', the nearest is 'trades'"),
         (("--defense", "trades:gamma=1"), "unknown option 'gamma'"),
         (("--defense", "trades", "--defense", "trades"), "named twice"),
+        (("--defense", "trades:recipe.epochs=9"), "epochs that cost the same"),
+        (("--defense", "trades:recipe.rate=1"), "unknown option 'rate'"),
         (("--defense", "trades", "--eps", "0"), "an attack needs room"),
         (("--defense", "trades", "--set", "beta=2"), "options of a defense follow its name"),
         (("--defense", "trades", "--model", "mine.py:model"), "trains a built-in network"),

@@ -22,6 +22,7 @@ from classward.reporting.page import render
 from classward.reporting.summary import text_summary
 from classward.training.schedule import Recipe
 
+RECIPE = "recipe."
 LITE = {"steps": 20, "target_classes": 3, "queries": 200}
 
 
@@ -32,8 +33,8 @@ def contest(
     defense: Annotated[
         list[str],
         typer.Option(
-            help="A defense and its options, such as trades:beta=2, or all; the others are "
-            "compared with the first."
+            help="A defense and its options, such as trades:beta=2,recipe.learning_rate=.05, "
+            "or all; the others are compared with the first."
         ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each defense.")] = 3,
@@ -79,8 +80,10 @@ def contest(
     if train_samples is not None:
         training = training.take(train_samples)
     within = ball(norm, radius)
+    defenses, own = _defenses(defense)
     asked = Contest(
-        defenses=_defenses(defense),
+        defenses=defenses,
+        recipes={name: Recipe(**recipe | changed) for name, changed in own.items()},
         model=given.model,
         training=training,
         judging=judging,
@@ -115,22 +118,29 @@ def _step(radius: float, attack: dict[str, Any]) -> float:
     return radius / min(4, steps) if isinstance(steps, int) and steps > 0 else radius / 4
 
 
-def _defenses(named: list[str]) -> dict[str, Defense]:
-    """The defenses by name; "all" is every one with its defaults."""
+def _defenses(named: list[str]) -> tuple[dict[str, Defense], dict[str, dict[str, Any]]]:
+    """The defenses by name, and what is its own in a recipe; "all" is each with its defaults."""
     if named == ["all"]:
         named = [name for name in methods(classward.defenses) if name != "inter_class"]
         named.sort(key=lambda name: name != "adversarial_training")
     found: dict[str, Defense] = {}
+    recipes: dict[str, dict[str, Any]] = {}
     for entry in named:
         name, _, told = entry.partition(":")
-        given: dict[str, Any] = options.settings(_apart(told) if told else None)
+        settings = options.settings(_apart(told) if told else None)
+        own = {key: settings.pop(key) for key in [*settings] if key.startswith(RECIPE)}
+        given: dict[str, Any] = settings
         if name in PAIRED:
             given = {"pairs": "warm_up"} | given
         if entry in found:
             raise InputError(f"--defense {entry}: named twice")
+        if f"{RECIPE}epochs" in own:
+            raise InputError(f"--defense {entry}: all get the epochs that cost the same")
         label = entry if name in (other.partition(":")[0] for other in found) else name
         found[label] = make(classward.defenses, name, **given)
-    return found
+        if own:
+            recipes[label] = {key.removeprefix(RECIPE): value for key, value in own.items()}
+    return found, recipes
 
 
 def _apart(told: str) -> list[str]:

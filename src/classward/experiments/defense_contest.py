@@ -7,7 +7,7 @@ kept, so a contest that was stopped goes on.
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -48,6 +48,7 @@ class Contest:
         judging: Images to judge on.
         attack: Makes the training images of all.
         recipe: How the first is trained; others get as many epochs as cost the same.
+        recipes: By name, of those that are trained otherwise.
         eps: Radius of the attacks that judge.
         norm: Their norm.
         steps: Steps of PGD.
@@ -71,6 +72,7 @@ class Contest:
     suite_samples: int
     seeds: list[int]
     run: Mapping[str, Any]
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
 
 
 def defense_contest(
@@ -103,7 +105,7 @@ def defense_contest(
             judged[name].append(_judged(asked, name, seed, epochs[name], folder))
         tell("all", len(runs), len(runs))
         told = contest_table(
-            {name: repr(defense) for name, defense in asked.defenses.items()},
+            _told(asked),
             costs,
             epochs,
             judged,
@@ -171,7 +173,7 @@ def _untrained(asked: Contest, defense: Defense) -> Any:
 
 def _settings(asked: Contest) -> dict[str, Any]:
     return {
-        "defenses": {name: repr(defense) for name, defense in asked.defenses.items()},
+        "defenses": _told(asked),
         "model": asked.model,
         "training": f"{asked.training.name}, sha256 {asked.training.digest()}",
         "judging": f"{asked.judging.name}, sha256 {asked.judging.digest()}",
@@ -185,6 +187,16 @@ def _settings(asked: Contest) -> dict[str, Any]:
     } | dict(asked.run)
 
 
+def _told(asked: Contest) -> dict[str, str]:
+    """Each defense with its options; with its recipe where that is its own."""
+    return {
+        name: f"{defense!r}, {asked.recipes[name]!r}"
+        if name in asked.recipes
+        else repr(defense)
+        for name, defense in asked.defenses.items()
+    }
+
+
 def _judged(asked: Contest, name: str, seed: int, epochs: int, folder: RunFolder) -> Judged:
     """Which samples the network of one training gets right, by column; read if it is there."""
     stem = f"defense-{[*asked.defenses].index(name) + 1}-seed-{seed}"
@@ -196,7 +208,7 @@ def _judged(asked: Contest, name: str, seed: int, epochs: int, folder: RunFolder
             asked.model,
             asked.training,
             attack=asked.attack,
-            recipe=replace(asked.recipe, epochs=epochs),
+            recipe=replace(asked.recipes.get(name, asked.recipe), epochs=epochs),
             seed=seed,
             device=asked.run["device"],
             precision=asked.run["precision"],
