@@ -1,7 +1,9 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
+from classward.analysis.significance import wilson
 from classward.core.errors import InputError
 from classward.experiments.paper_table import read_table
 from classward.experiments.reproduce import kept_result, reproduce
@@ -172,6 +174,25 @@ def test_accuracies_and_what_ours_leads_by(written, shelf):
     assert lead.low <= lead.value <= lead.high
     assert told.cell("net, Ours", "AA").samples == 10
     assert told.cell("net, Ours", "Clean").value >= ours.value
+
+
+@pytest.mark.parametrize("other", [5, 9])
+def test_alike_seeds_are_no_surer_than_their_samples(written, shelf, monkeypatch, other):
+    stood = {0: 5, 1: other}
+
+    def right(_shelf, network, _attack, *, samples):
+        return torch.arange(10) < stood[network["seed"]]
+
+    monkeypatch.setattr(Shelf, "right", right)
+    monkeypatch.setattr("classward.experiments.reproduce.train_side_by_side", lambda *_: None)
+    told = reproduce(read_table(written("accuracy", *TABLES["accuracy"]), "small"), shelf)
+    cell = told.cell("net, Ours", "PGD")
+    low, high = wilson((5 + other) // 2, 10)
+    assert cell.value == (5 + other) / 20
+    if other == 5:
+        assert (cell.low, cell.high) == (low, high)
+    else:  # two seeds this far apart say next to nothing
+        assert (cell.low, cell.high) == (0, 1)
 
 
 @pytest.mark.parametrize(

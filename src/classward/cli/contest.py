@@ -119,7 +119,7 @@ def _step(radius: float, attack: dict[str, Any]) -> float:
 
 
 def _defenses(named: list[str]) -> tuple[dict[str, Defense], dict[str, dict[str, Any]]]:
-    """The defenses by name, and what is its own in a recipe; "all" is each with its defaults."""
+    """The defenses by name, and what they change in the recipe; "all" is each as it comes."""
     if named == ["all"]:
         named = [name for name in methods(classward.defenses) if name != "inter_class"]
         named.sort(key=lambda name: name != "adversarial_training")

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from classward.analysis.significance import share
+from classward.analysis.significance import wilson
 from classward.experiments.contest_table import lead, over_seeds
-from classward.experiments.measurement import Measurement, printed_in, rows_of, share_cell
+from classward.experiments.measurement import Measurement, printed_in, rows_of
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
 from classward.records.reproduction_result import Cell
@@ -34,7 +34,8 @@ def accuracy(table: PaperTable, shelf: Shelf) -> Measurement:
         if best != row and (best, column) in right:
             cells.append(_lead(f"{best} minus {row}", column, right[best, column], found))
     seeds = len(table.asked["seeds"])
-    how = "t-interval over seeds" if seeds > 1 else "Wilson, over samples; one seed"
+    how = "Wilson, over samples"
+    how += "; or Student's over seeds, where that is wider" if seeds > 1 else "; one seed"
     return Measurement(
         stated=f"Intervals: {how}. Differences are on the same samples, with the interval and "
         "p of a paired t-test over samples, not corrected for their number.",
@@ -56,18 +57,19 @@ def _right(
 
 
 def _cell(table: PaperTable, row: str, column: str, found: Bool[Tensor, "s n"]) -> Cell:
-    if len(found) == 1:
-        stood = share(int(found.sum()), found.numel())
-        return share_cell(table, row, column, stood)
-    seeds = over_seeds([*found])
+    seeds, samples = found.shape
+    trained = over_seeds([*found])
+    low, high = wilson(round(trained.mean * samples), samples)
+    if seeds > 1 and trained.low is not None and trained.high is not None:
+        low, high = min(low, trained.low), max(high, trained.high)
     return Cell(
         row=row,
         column=column,
         printed=printed_in(table, row, column),
-        value=seeds.mean,
-        low=seeds.low,
-        high=seeds.high,
-        samples=seeds.samples,
+        value=trained.mean,
+        low=low,
+        high=high,
+        samples=samples,
     )
 
 
