@@ -53,3 +53,11 @@ def test_the_table_of_a_contest_is_that_of_the_kept_result(result):
             for column in row["accuracy"].values()
         ]
         assert f"| {row['name']} | {row['epochs']} | {' | '.join(cells)} |" in page
+
+
+@pytest.mark.parametrize("result", sorted((ROOT / "results/questions").glob("*.json")))
+def test_the_table_of_a_question_is_that_of_the_kept_result(result, monkeypatch):
+    monkeypatch.syspath_prepend(str(result.parent))
+    question = importlib.import_module(result.stem)
+    page = (ROOT / "docs" / f"{result.stem}.md").read_text()
+    assert "\n".join(question.table(json.loads(result.read_text()))) in page

@@ -199,17 +199,21 @@ def measure(root: Path, out: Path) -> dict[str, Any]:
 
 
 def table(kept: Mapping[str, Any]) -> list[str]:
-    """The rows of the page: percent over selected images, with 95 % intervals for the one."""
-    columns = [name for name in kept["rows"][0] if name not in ("attack", "one")]
-    lines = [["attack", "one corrector", *columns], ["---"] * (len(columns) + 2)]
+    """The rows of the page: percent over selected images, with 95 % intervals."""
+    lines = [
+        "| attack | one | the paper's | its specialist | one without it | second-highest |"
+    ]
+    lines.append("| --- " * 6 + "|")
     for row in kept["rows"]:
-        one = row["one"]
-        low, high = 100 * one["low"], 100 * one["high"]
-        others = [f"{100 * row[c]['value']:.1f}" if c in row else "·" for c in columns]
-        lines.append(
-            [row["attack"], f"{100 * one['value']:.1f} ({low:.1f} to {high:.1f})", *others]
-        )
-    return ["| " + " | ".join(line) + " |" for line in lines]
+        name = row["attack"]
+        columns = ("one", "paper's, all four", f"paper's, {name}", f"one without {name}", RULE)
+        cells = [_cell(row[column]) if column in row else "·" for column in columns]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(share: Mapping[str, float]) -> str:
+    return f"{100 * share['value']:.1f} ({100 * share['low']:.1f} to {100 * share['high']:.1f})"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from classward.correction.corrector import Corrector
 from classward.records.record import Record
 
 SUBJECT = ("--model", "mine.py:model", "--data", "digits", "--samples", "100")
@@ -153,6 +154,12 @@ def test_correct_fit_evaluate_apply(cli, tmp_path):
         assert cli(*command, "--set", "step_size=eps/4", "--out", run).code == 0
     made = cli("correct", "fit", "fitting", "--set", "epochs=5", "--out", "c.safetensors")
     assert made.code == 0, made.err
+    assert Corrector.load(tmp_path / "c.safetensors").ranks is None
+    several = cli(
+        "correct", "fit", "fitting", "pgd", "--set", "epochs=5", "--out", "u.safetensors"
+    )
+    assert several.code == 0, several.err
+    assert Corrector.load(tmp_path / "u.safetensors").ranks == 128
     judged = cli(
         "correct", "evaluate", "c.safetensors", *SUBJECT, "--record", "pgd", "--eps", ".1",
         "--steps", "5", "--out", "judged", "--json",

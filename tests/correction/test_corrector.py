@@ -43,6 +43,8 @@ def test_the_small_preset_can_be_overridden():
     preset = {"hidden": 500, "scale": 10.0, "learning_rate": 3e-3, "epochs": 300}
     assert preset.items() <= Corrector.small().get_params().items()
     assert Corrector.small(epochs=7).epochs == 7
+    union = Corrector.union(p=0.5).get_params()
+    assert union == Corrector.small(ranks=128, p=0.5).get_params()
 
 
 def test_learns_what_the_attack_did(rolled, fitted):

@@ -23,6 +23,7 @@ from classward.reporting.summary import text_summary
 app = typer.Typer(help="Correct attacked predictions from logits alone.", no_args_is_help=True)
 for other in (study, explain, detect):
     app.command()(other)
+PRESETS = {"paper": Corrector, "small": Corrector.small, "union": Corrector.union}
 File = Annotated[Path, typer.Argument(help="A corrector that `correct fit` wrote.")]
 
 
@@ -44,16 +45,20 @@ def fit(
         "corrector.safetensors"
     ),
     preset: Annotated[
-        Literal["paper", "small"],
-        typer.Option(help="paper presupposes a million samples, small a few thousand."),
-    ] = "small",
+        Literal["paper", "small", "union"] | None,
+        typer.Option(
+            help="paper presupposes a million samples, small a few thousand, union the same of "
+            "several attacks; small for one record, union for more by default."
+        ),
+    ] = None,
     set_: options.Set = None,
     seed: options.Seed = 0,
     overwrite: options.Overwrite = False,
 ) -> int:
     """Fit a corrector on attack records."""
     options.check_file(out, overwrite=overwrite)
-    made = Corrector.small if preset == "small" else Corrector
+    several = len(runs or ()) > 1
+    made = PRESETS[preset or ("union" if several else "small")]
     chosen: dict[str, Any] = {"seed": seed} | options.settings(set_)
     corrector = made(**chosen)
     records = [options.record_of(run) for run in runs or ()]

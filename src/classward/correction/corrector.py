@@ -45,7 +45,8 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
     """Fully connected layers from logits to logits, as a scikit-learn estimator.
 
     The defaults are the paper's and presuppose a million samples; `Corrector.small()` is for a
-    few thousand. Options are checked here, and by the fit once more: `set_params` changes them.
+    few thousand, `Corrector.union()` for those of several attacks. Options are checked here,
+    and by the fit once more: `set_params` changes them.
 
     Args:
         hidden: Neurons of a hidden layer; `None` is the paper's ten for each class.
@@ -123,6 +124,11 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         """Options for a few thousand samples of about ten classes; each may be overridden."""
         preset = {"hidden": 500, "scale": 10.0, "learning_rate": 3e-3, "epochs": 300}
         return cls(**(preset | options))
+
+    @classmethod
+    def union(cls, **options: Any) -> "Corrector":
+        """Options for a few thousand samples of several attacks; each may be overridden."""
+        return cls.small(**({"ranks": 128, "p": 0.7} | options))
 
     def fit(self, X: Table, y: ArrayLike | None) -> "Corrector":  # noqa: N803
         """Learn to give the classes `y` for the logits `X`, whatever made them.
