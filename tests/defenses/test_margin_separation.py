@@ -7,6 +7,7 @@ from torch import nn
 from classward.attacks.pgd import PGD
 from classward.core.balls import Linf
 from classward.core.cosines import target_cosines
+from classward.core.fair_weights import fair_weights
 from classward.defenses.adversarial_training import AdversarialTraining
 from classward.defenses.margin_separation import MarginSeparation
 from classward.models.heads import LinearHead
@@ -97,3 +98,24 @@ def test_large_logits_stay_finite(batch_of):
 def test_unfit_options_are_refused_in_one_line():
     with pytest.raises(ValueError, match="MarginSeparation: option 'margin'"):
         MarginSeparation(margin=-1.0)
+
+
+def test_fair_weights_change_the_first_term_after_the_warm_up(batch):
+    defense, plain = MarginSeparation(fairness=1.0, warm_up_epochs=1), MarginSeparation()
+    network = network_for(defense)
+    network_for(plain)
+    early = defense.loss(network, batch)
+    assert early["cross_entropy"] == plain.loss(network, batch)["cross_entropy"]
+    batch.epoch = 1
+    late, even = (made.loss(network, batch) for made in (defense, plain))
+    assert late["inter"] == even["inter"] and late["cross_entropy"] != even["cross_entropy"]
+    with torch.no_grad():
+        logits = network(batch.adversarial)
+        counts = torch.zeros(5, 5)
+        for label, said in zip(batch.labels, logits.argmax(dim=1), strict=True):
+            counts[label, said] += 1
+        logits[torch.arange(10), batch.labels] -= 2
+        losses = torch.nn.functional.cross_entropy(logits, batch.labels, reduction="none")
+        weights = fair_weights(counts / counts.sum(dim=1, keepdim=True), 1.0)
+    expected = (weights[batch.labels] * losses).mean()
+    assert late["cross_entropy"].item() == pytest.approx(expected.item(), rel=1e-5)
