@@ -236,13 +236,13 @@ def measure(root: Path, out: Path) -> dict[str, Any]:
 def table(kept: Mapping[str, Any]) -> list[str]:
     """The rows of the page, in percent; the lead in points, paired by image."""
     ways = [name for name in kept["rows"][0] if name not in ("surrogate", "target", "lead")]
-    lines = [["surrogate", "target", *ways, "lead over the baseline"]]
+    lines = [["from, to", *(way.removeprefix("MIM, ") for way in ways), "lead"]]
     lines.append(["---"] * len(lines[0]))
     for row in kept["rows"]:
         shares = [f"{100 * row[way]['value']:.1f}" for way in ways]
         ends = [f"{100 * row['lead'][end]:+.1f}" for end in ("difference", "low", "high")]
         found = f"{ends[0]} ({ends[1]} to {ends[2]})"
-        lines.append([row["surrogate"], row["target"], *shares, found])
+        lines.append([f"{row['surrogate']}, {row['target']}", *shares, found])
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
