@@ -280,10 +280,19 @@ def test_an_error_of_ours_is_told_apart(cli, monkeypatch):
     assert said.code == 5 and "internal error, KeyError" in said.err
 
 
-def test_an_interruption_is_130(cli, monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("audit", *MINE, *DIGITS), "interrupted; the same command with --resume goes on"),
+        (("reproduce", "symmetry/surface"), "interrupted; the same command goes on"),
+        (("correct", "fit", "runs/none"), "interrupted"),
+    ],
+)
+def test_an_interruption_is_130_and_says_how_to_go_on(cli, monkeypatch, command, said):
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("classward.data.load._load", stopped)
-    said = cli("audit", *MINE, *DIGITS)
-    assert said.code == 130 and "--resume" in said.err
+    monkeypatch.setattr("classward.cli.options.record_of", stopped)
+    told = cli(*command)
+    assert (told.code, told.err.splitlines()[-1]) == (130, f"classward: {said}")

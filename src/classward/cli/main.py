@@ -21,6 +21,8 @@ from classward.core.memory import out_of_memory
 # Modules of this package that are no command.
 TOOLS = {"main", "options", "screen", "correct_inspect", "correct_study"}
 
+GOES_ON = ("reproduce",)  # without --resume
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -72,8 +74,18 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         code = 130
     if code == 130:  # typer turns an interruption within a command into this
-        say("classward: interrupted; the same command with --resume goes on")
+        say(f"classward: interrupted{_way_on(arguments)}")
     return code
+
+
+def _way_on(arguments: list[str]) -> str:
+    """How the command asked for goes on, if it does."""
+    command: Any = typer.main.get_command(app)
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word, command)
+    if any(option.name == "resume" for option in command.params):
+        return "; the same command with --resume goes on"
+    return "; the same command goes on" if command.name in GOES_ON else ""
 
 
 def _app(arguments: list[str]) -> typer.Typer:
