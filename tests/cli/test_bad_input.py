@@ -32,6 +32,7 @@ from classward.models.weights import save_weights
 from classward.records.record import Record
 from classward.records.run_folder import RunFolder, sha256
 from classward.records.saved import dump
+from classward.records.sealed import seal
 
 DIGITS = ("--data", "digits", "--samples", "10", "--eps", ".05")
 MINE = ("--model", "mine.py:model")
@@ -187,6 +188,7 @@ def runs(folder):
 def damaged_records(folder):
     """Copies of the record, each wrong in one way."""
     marker = json.loads((folder / "record/shard-00000.json").read_text())
+    del marker["sha256"]
     for name in ("damaged_record", "junk_shard", "gadget_record", "climbing"):
         shutil.copytree(folder / "record", folder / name)
     with open(folder / "damaged_record/shard-00000-labels.npy", "r+b") as file:
@@ -198,7 +200,7 @@ def damaged_records(folder):
         "gadget_record": {column: sha256(folder / "gadget.npy")},
         "climbing": {"../mine.py": sha256(folder / "mine.py")},
     }.items():
-        text = json.dumps(marker | {"files": marker["files"] | files})
+        text = seal(marker | {"files": marker["files"] | files})  # by who knows how
         (folder / name / "shard-00000.json").write_text(text)
 
 

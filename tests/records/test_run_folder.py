@@ -151,7 +151,7 @@ def test_names_that_could_leave_the_folder_are_refused(tmp_path, name):
         (None, "not a run folder"),
         ("{", "damaged, not a manifest"),
         ("[]", "damaged, not a manifest"),
-        (json.dumps({"schema": 99}), "schema 99, this version reads 1"),
+        (json.dumps({"schema": 99}), "schema 99, this version reads up to 2"),
     ],
 )
 def test_what_is_no_run_is_refused(tmp_path, manifest, said):
@@ -166,7 +166,7 @@ def test_nan_is_never_written(tmp_path):
         RunFolder.create(tmp_path / "run", "attack", SETTINGS) as folder,
         pytest.raises(ValueError, match="JSON"),
     ):
-        folder.write_json("a.json", float("nan"))
+        folder.write_json("a.json", {"a": float("nan")})
 
 
 def test_the_next_free_folder_is_counted(tmp_path):

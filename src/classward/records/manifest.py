@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from classward.core.errors import InputError
-
-SCHEMA = 1
+from classward.records.sealed import SCHEMA, unseal
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -24,11 +23,17 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: a file, expected a run folder") from None
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path / 'manifest.json'}: damaged, not a manifest") from None
-    if schema != SCHEMA:
-        raise InputError(f"{path}: run of schema {schema}, this version reads {SCHEMA}")
+    if schema not in range(1, SCHEMA + 1):
+        raise InputError(f"{path}: run of schema {schema}, this version reads up to {SCHEMA}")
+    manifest = unseal(manifest, path / "manifest.json", needed=sealed_run(manifest))
     if not isinstance(kind, str) or not isinstance(manifest.get("settings"), dict):
         raise InputError(f"{path / 'manifest.json'}: damaged, says no kind and settings")
     return manifest
+
+
+def sealed_run(manifest: dict[str, Any]) -> bool:
+    """Whether the JSON files of the run carry digests."""
+    return manifest["schema"] > 1
 
 
 def check_resumable(path: str | Path, kind: str, known: dict[str, Any]) -> None:

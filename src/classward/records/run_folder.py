@@ -11,14 +11,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from classward.core.errors import InputError, SystemFaultError
 from classward.records.locks import CLAIM, LOCK, claim, is_lock, lock, opened, share, turn
-from classward.records.manifest import SCHEMA, check_same, read_manifest
+from classward.records.manifest import check_same, read_manifest, sealed_run
+from classward.records.sealed import SCHEMA, seal, unseal
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 TEMPORARY = ".partial"
@@ -59,12 +60,6 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest(value: object) -> str:
-    """SHA-256 of plain JSON values, as hexadecimal digits."""
-    text = json.dumps(value, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 class RunFolder:
     """A folder of one run; made by `create` for its writer, by `open` for readers.
 
@@ -73,12 +68,20 @@ class RunFolder:
         kind: What made it, such as "attack".
         settings: What was asked, as plain JSON values.
         joined: Whether other processes may work in it at the same time.
+        sealed: Whether its JSON files carry digests; those of old runs do not all.
     """
 
     def __init__(
-        self, path: Path, kind: str, settings: dict[str, Any], *, joined: bool = False
+        self,
+        path: Path,
+        kind: str,
+        settings: dict[str, Any],
+        *,
+        joined: bool = False,
+        sealed: bool = True,
     ) -> None:
-        self.path, self.kind, self.settings, self.joined = path, kind, settings, joined
+        self.path, self.kind, self.settings = path, kind, settings
+        self.joined, self.sealed = joined, sealed
 
     @classmethod
     @contextmanager
@@ -120,7 +123,8 @@ class RunFolder:
                     raise
                 if join and alone:
                     share(held, path)
-            yield cls(path, kind, settings, joined=join)
+            sealed = sealed_run(read_manifest(path))
+            yield cls(path, kind, settings, joined=join, sealed=sealed)
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
@@ -130,7 +134,8 @@ class RunFolder:
             InputError: If it is none.
         """
         manifest = read_manifest(Path(path))
-        return cls(Path(path), manifest["kind"], manifest["settings"])
+        sealed = sealed_run(manifest)
+        return cls(Path(path), manifest["kind"], manifest["settings"], sealed=sealed)
 
     @contextmanager
     def claimed(self, part: str) -> Iterator[bool]:
@@ -157,11 +162,11 @@ class RunFolder:
         """Write a file of the run, atomically."""
         atomic_write(self.path / _checked(name), data)
 
-    def write_json(self, name: str, value: object) -> None:
-        """Write plain JSON values, atomically; NaN is refused."""
-        self.write(name, _json(value))
+    def write_json(self, name: str, table: Mapping[str, Any]) -> None:
+        """Write a table of plain JSON values with its digest, atomically; NaN is refused."""
+        self.write(name, seal(table).encode())
 
-    def read_json(self, name: str) -> Any:
+    def read_json(self, name: str) -> dict[str, Any]:
         """Read what `write_json` wrote.
 
         Raises:
@@ -169,7 +174,7 @@ class RunFolder:
         """
         path = self.path / _checked(name)
         try:
-            return json.loads(path.read_bytes())
+            return unseal(json.loads(path.read_bytes()), path, needed=self.sealed)
         except FileNotFoundError:
             raise InputError(f"{path}: not there; the run is not complete") from None
         except ValueError:
@@ -182,10 +187,6 @@ def next_free(parent: str | Path, stem: str) -> Path:
     while (Path(parent) / f"{stem}-{number}").exists():
         number += 1
     return Path(parent) / f"{stem}-{number}"
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
 def _checked(name: str) -> str:
@@ -255,7 +256,7 @@ def _set_up(
         check_same(path, kind, settings)
     else:
         manifest = {"schema": SCHEMA, "kind": kind, "settings": settings}
-        atomic_write(path / "manifest.json", _json(manifest))
+        atomic_write(path / "manifest.json", seal(manifest).encode())
 
 
 def _sweep(path: Path, *patterns: str) -> None:

@@ -16,8 +16,7 @@ from classward.records.detection_result import DetectionTable
 from classward.records.explanation_result import Explanation
 from classward.records.reproduction_result import Reproduction
 from classward.records.result import Result
-
-SCHEMA = 1  # raised when a field changes its meaning
+from classward.records.sealed import SCHEMA, seal, unseal
 
 RESULTS: dict[str, type[Result]] = {
     "analysis": Analysis,
@@ -37,25 +36,27 @@ RESULTS: dict[str, type[Result]] = {
 
 
 def dump(saved: Result) -> str:
-    """JSON text of a result, with its kind and the schema number."""
+    """JSON text of a result, with its kind, the schema number and a digest."""
     kind = next(name for name, cls in RESULTS.items() if type(saved) is cls)
-    table = {"schema": SCHEMA, "kind": kind} | saved.to_dict()
-    return json.dumps(table, indent=1, allow_nan=False) + "\n"
+    return seal({"schema": SCHEMA, "kind": kind} | saved.to_dict())
 
 
 def load(text: str | bytes, source: str) -> Result:
     """Read what `dump` wrote.
 
     Raises:
-        InputError: If it is another kind of file, or of another schema; `source` is named.
+        InputError: If it is another kind of file, of a later schema, or damaged; `source` is
+            named.
     """
     try:
         table = json.loads(text)
-        kind, schema = str(table.pop("kind")), table.pop("schema")
-    except (ValueError, AttributeError, KeyError, TypeError):
+        kind, schema = str(table["kind"]), table["schema"]
+    except (ValueError, KeyError, TypeError):
         raise InputError(f"{source}: not a saved result of classward") from None
-    if schema != SCHEMA or kind not in RESULTS:
+    if schema not in range(1, SCHEMA + 1) or kind not in RESULTS:
         raise InputError(f"{source}: result '{kind}' of schema {schema}, expected {SCHEMA}")
+    table = unseal(table, source, needed=schema > 1)
+    del table["kind"], table["schema"]
     try:
         return RESULTS[kind].from_dict(table)
     except InputError as error:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from classward.core.errors import InputError
 from classward.core.global_random import random_states, set_random_states
 from classward.models.network import Network
-from classward.records.run_folder import RunFolder, digest
+from classward.records.run_folder import RunFolder
+from classward.records.sealed import digest
 from classward.training.step import Step
 
 Parts = dict[str, dict[str, Any]]
