@@ -60,7 +60,9 @@ def training(folder):
     def read():
         found = checkpoint.read(RunFolder.open(folder / "run"), "last")
         tensors = [
-            rows.tolist() for part in checkpoint.TENSORS for rows in found[part].values()
+            (part, name, rows.tolist())
+            for part in checkpoint.TENSORS
+            for name, rows in sorted(found[part].items())
         ]
         plain = [found[part] for part in checkpoint.PLAIN]
         return tensors, plain, RunFolder.open(folder / "run").settings
