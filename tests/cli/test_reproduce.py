@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from classward.records.sealed import seal, unseal
+
 TABLE = """
 paper = "symmetry"
 label = "Table 1"
@@ -62,9 +64,9 @@ def test_against_an_earlier_run(cli, table):
     assert same.code == 0
     assert "mine.toml: 2 of 2 numbers within the kept intervals" in same.err
     file = table / "r/results/mine.json"
-    other = json.loads(file.read_text())
+    other = unseal(json.loads(file.read_text()), file, needed=True)
     other["cells"][0] |= {"value": 0.0, "low": 0.0, "high": 0.001}
-    file.write_text(json.dumps(other))
+    file.write_text(seal(other))
     left = cli("reproduce", "mine.toml", "--out", "s", "--against", "r/results")
     assert left.code == 1
     assert "outside: Ours, Clean: " in left.err and "1 of 2 numbers" in left.err

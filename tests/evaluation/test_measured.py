@@ -8,6 +8,7 @@ from classward.evaluation.compare import compare
 from classward.evaluation.measured import measured, measured_audit
 from classward.records.result import Share
 from classward.records.run_folder import RunFolder
+from classward.records.sealed import seal, unseal
 
 
 def test_an_audit_is_read_with_its_samples(audits):
@@ -67,6 +68,7 @@ def test_an_unfinished_audit(audits, tmp_path):
 def test_a_result_that_is_not_of_these_records(audits, tmp_path):
     shutil.copytree(audits.good, tmp_path / "run")
     path = tmp_path / "run" / "result.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"robust_accuracy": 0.99}))
+    told = unseal(json.loads(path.read_text()), path, needed=True)
+    path.write_text(seal(told | {"robust_accuracy": 0.99}))
     with pytest.raises(InputError, match="not the result of the records beside it"):
         measured(tmp_path / "run")

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -14,6 +12,7 @@ from classward.evaluation.pictures import in_8_bit
 from classward.evaluation.run_attack import run_attack
 from classward.records.record import Record
 from classward.records.record_summary import lines, summary
+from classward.records.run_folder import RunFolder
 
 NAMES = ["cat", "../../dog", "<b>=x</b>", "日本"]
 
@@ -98,7 +97,7 @@ def test_images_are_exact_and_pictures_are_their_rounding(tmp_path):
         assert torch.equal(pixels, in_8_bit(made.images, made.images)[0][row, 0])
     pixels = in_8_bit(made.images, made.images)[0]
     assert torch.equal(made.success_8bit, network()(pixels).argmax(1) != made.labels)
-    told = json.loads((tmp_path / "run/images-8bit.json").read_text())
+    told = RunFolder.open(tmp_path / "run").read_json("images-8bit.json")
     assert told == summary(made)["eight_bit"]
     again = Record.open(tmp_path / "run")
     assert torch.equal(again.success_8bit, made.success_8bit)
