@@ -1,40 +1,20 @@
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from classward.core.errors import InputError
 from classward.experiments.paper_table import read_table
-from classward.experiments.shelf import Shelf
 from classward.experiments.side_by_side import asked_networks, train_side_by_side
 
-TINY = {
-    "model": "small_cnn",
-    "data": "digits",
-    "training_samples": 60,
-    "attack": {"name": "pgd", "eps": 0.2, "steps": 1, "step_size": 0.2},
-    "recipe": {"epochs": 1, "batch_size": 20, "validation": 10},
-}
 TRADES = {"group": "tiny", "defense": {"name": "trades"}}
 LATER = {"group": "tiny", "defense": {"name": "symmetry_aware", "pairs": "maximum"}}
-
-
-@pytest.fixture
-def told():
-    return []
-
-
-@pytest.fixture
-def shelf(tmp_path, told):
-    return Shelf(
-        path=tmp_path,
-        scale="small",
-        data_root=None,
-        seed=0,
-        run={"batch_size": 32, "device": "cpu", "precision": "exact"},
-        tell=lambda *what: told.append(what),
-        own={"tiny": TINY},
-    )
 
 
 @pytest.fixture
@@ -82,6 +62,33 @@ def test_a_training_takes_one_thread_and_gives_the_others_back(shelf, two_thread
     run = shelf.training("tiny")
     assert '"threads": 1' in (run.path / "manifest.json").read_text()
     assert torch.get_num_threads() == 2
+
+
+PARENT = """
+import os, signal
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from classward.experiments.side_by_side import end_with_parent
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent)
+    print(pool.submit(os.getpid).result(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_process_outlives_the_first_one(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+    for _ in range(100):
+        if not Path(f"/proc/{child}").exists():
+            return
+        time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("it is still there after ten seconds")
 
 
 def test_what_cannot_be_trained_is_said_once(shelf, two_threads):

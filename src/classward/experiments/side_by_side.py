@@ -1,11 +1,12 @@
 """Networks that a table lacks, trained side by side: a process for each, with one thread."""
 
+import os
 import signal
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any
 
 import torch
@@ -25,11 +26,11 @@ def train_side_by_side(table: PaperTable, shelf: Shelf) -> None:
     workers = min(len(lacking), torch.get_num_threads())
     if workers < 2 or shelf.run["device"] != "cpu":
         return
-    quiet = replace(shelf, tell=_stop_without_parent)
+    quiet = replace(shelf, tell=_say_nothing)
     told = f"train {len(lacking)} networks, {workers} at once"
     shelf.tell(told, 0, len(lacking))
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_die_of_interrupt
+        workers, mp_context=get_context("spawn"), initializer=end_with_parent
     ) as pool:
         begun = [pool.submit(_train, quiet, asked) for asked in lacking]
         try:
@@ -68,12 +69,16 @@ def _train(shelf: Shelf, asked: Mapping[str, Any]) -> None:
     shelf.training(**asked)
 
 
-def _die_of_interrupt() -> None:
-    """Ctrl-C is answered by the first process; the others end without a word."""
+def end_with_parent() -> None:
+    """Ctrl-C is answered by the first process; the others end silently, as when it dies."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    Thread(target=_end_after, args=(parent_process(),), daemon=True).start()
 
 
-def _stop_without_parent(_what: str, _done: int, _total: int) -> None:
-    parent = parent_process()
-    if parent is not None and not parent.is_alive():
-        sys.exit()
+def _end_after(parent: Any) -> None:
+    parent.join()
+    os._exit(1)  # what is written is written whole
+
+
+def _say_nothing(_what: str, _done: int, _total: int) -> None:
+    """Of what a process trains, the first one tells."""

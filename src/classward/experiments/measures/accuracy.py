@@ -57,10 +57,10 @@ def _right(
 
 
 def _cell(table: PaperTable, row: str, column: str, found: Bool[Tensor, "s n"]) -> Cell:
-    seeds, samples = found.shape
+    samples = found.shape[1]
     trained = over_seeds([*found])
     low, high = wilson(round(trained.mean * samples), samples)
-    if seeds > 1 and trained.low is not None and trained.high is not None:
+    if trained.low is not None and trained.high is not None:  # of more than one seed
         low, high = min(low, trained.low), max(high, trained.high)
     return Cell(
         row=row,
