@@ -27,7 +27,7 @@ from classward.records.record import Record
 from classward.records.result import GradientCounts, Passes
 from classward.records.rows import Rows
 from classward.records.run_folder import RunFolder
-from classward.records.shards import shard_count, shard_range, write_shard
+from classward.records.shards import SHARD, shards_of, write_shard
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -79,8 +79,8 @@ def _write(path: Path, samples: int, classes: int) -> None:
     }
     generator = torch.Generator().manual_seed(0)
     with RunFolder.create(path, "attack", settings) as folder:
-        for index in range(shard_count(samples)):
-            ids = torch.tensor(shard_range(index, samples))
+        for index, shard in enumerate(shards_of(samples, SHARD)):
+            ids = torch.tensor(shard)
             write_shard(folder, index, _columns(ids, classes, generator), counts)
 
 

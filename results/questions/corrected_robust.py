@@ -41,7 +41,7 @@ from classward.evaluation.suites import aa_lite, autoattack
 from classward.experiments.contest_table import lead
 from classward.models.corrected import Corrected
 from classward.models.normalize import Normalize
-from classward.records.run_folder import atomic_write
+from classward.records.atomic import atomic_write
 from classward.training.schedule import Recipe
 from classward.training.train import train
 

@@ -40,8 +40,8 @@ from classward.experiments.correction_ablations import part_of
 from classward.experiments.correction_study import paper_attacks
 from classward.experiments.measures.corrector_transfer import RULE, second_highest
 from classward.models.load import load_model
+from classward.records.atomic import atomic_write
 from classward.records.record import Record
-from classward.records.run_folder import atomic_write
 
 KEPT = Path(__file__).with_suffix(".json")
 EPS = 16 / 255

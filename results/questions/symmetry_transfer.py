@@ -40,7 +40,7 @@ from classward.evaluation.request import versions
 from classward.evaluation.run_attack import run_attack
 from classward.experiments.contest_table import lead
 from classward.models.load import load_model
-from classward.records.run_folder import atomic_write
+from classward.records.atomic import atomic_write
 from classward.training.schedule import Recipe
 from classward.training.train import train
 

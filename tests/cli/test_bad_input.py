@@ -29,8 +29,9 @@ from classward.data.split import Split
 from classward.evaluation.run_attack import run_attack
 from classward.models.load import load_model
 from classward.models.weights import save_weights
+from classward.records.atomic import sha256
 from classward.records.record import Record
-from classward.records.run_folder import RunFolder, sha256
+from classward.records.run_folder import RunFolder
 from classward.records.saved import dump
 from classward.records.sealed import seal
 

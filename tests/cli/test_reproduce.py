@@ -3,37 +3,9 @@
 import json
 
 import pytest
+from crashes import TABLE
 
 from classward.records.sealed import seal, unseal
-
-TABLE = """
-paper = "symmetry"
-label = "Table 1"
-title = "Accuracy"
-section = "Here"
-setting = "CIFAR-10"
-unit = "percent"
-measure = "accuracy"
-columns = ["Clean", "PGD"]
-[printed]
-"Ours" = [80, 40.5]
-[asked]
-samples = 30
-seeds = [0]
-leader = "Ours"
-[asked.columns]
-Clean = {}
-PGD = { name = "pgd", eps = 0.1, steps = 2, step_size = 0.05 }
-[asked.rows."Ours"]
-network = { group = "tiny", defense = { name = "adversarial_training" } }
-[scale.small]
-[scale.small.groups.tiny]
-model = "small_cnn"
-data = "digits"
-training_samples = 100
-attack = { name = "fgsm", eps = 0.1 }
-recipe = { epochs = 1, batch_size = 20, validation = 10 }
-"""
 
 
 @pytest.fixture

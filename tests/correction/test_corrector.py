@@ -192,7 +192,7 @@ def test_progress_counts_epochs(rolled):
     seen = []
     corrector = Corrector.small(epochs=3, hidden=8)
     corrector.fit_records([rolled(50)], progress=lambda *done: seen.append(done))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def test_keeps_scikit_learns_promises(rolled):

@@ -80,7 +80,6 @@ def test_a_batch_shows_clean_or_attacked_logits_of_the_drawn_rows():
 @pytest.fixture
 def on_disk(tmp_path, monkeypatch):
     """The same record, read from shards of 64 samples."""
-    monkeypatch.setattr(shards, "SHARD", 64)
     monkeypatch.setattr(pool, "CHUNK", 50)
     counts = {
         "passes": Passes(forward=0, backward=0),
@@ -89,9 +88,10 @@ def on_disk(tmp_path, monkeypatch):
 
     def write(made, name="run"):
         asked = made.settings | {"samples": len(made), "class_names": made.class_names}
+        asked |= {"shard_samples": 64}
         with RunFolder.create(tmp_path / name, "attack", asked) as folder:
-            for index in range(shards.shard_count(len(made))):
-                where = torch.tensor(shards.shard_range(index, len(made)))
+            for index, shard in enumerate(shards.shards_of(len(made), 64)):
+                where = torch.tensor(shard)
                 columns = {name: getattr(made, name)[where] for name in (*COLUMNS, *LOGITS)}
                 shards.write_shard(folder, index, columns, counts)
         return Record.open(tmp_path / name)

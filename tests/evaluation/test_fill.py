@@ -15,11 +15,11 @@ from torch import nn
 import classward.records.run_folder as run_folder
 from classward.attacks.pgd import PGD
 from classward.core.balls import Linf
-from classward.core.errors import InputError
+from classward.core.errors import InputError, SystemFaultError
 from classward.data.split import Split
 from classward.evaluation import fill
 from classward.evaluation.run_attack import run_attack
-from classward.records import shards
+from classward.records import locks, shards
 from classward.records.locks import is_lock
 from classward.records.record import Record
 from classward.records.run_folder import RunFolder
@@ -31,7 +31,7 @@ SAMPLES, SHARDS = 60, 8
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
     monkeypatch.setattr(shards, "SHARD", 8)
-    monkeypatch.setattr(fill, "POLL", 0.02)
+    monkeypatch.setattr(locks, "POLL", 0.02)
 
 
 def run(folder=None, *, pause=0.0, **more):
@@ -155,6 +155,36 @@ def test_who_waits_takes_over_what_another_gives_up(tmp_path):
     assert ended(child) == [0]
     assert told.count((52, 60)) > 1 and told[-1] == (60, 60), "it waited, then did the rest"
     assert digest(made) == digest(run())
+
+
+def test_who_waits_gives_up_on_one_that_hangs(tmp_path):
+    """It says who that is, and leaves what was committed."""
+    run(tmp_path / "run", join=True)
+    (tmp_path / "run/shard-00002.json").unlink()
+    settings = RunFolder.open(tmp_path / "run").settings
+    child = os.fork()
+    if child == 0:
+        shared = RunFolder.create(tmp_path / "run", "attack", settings, join=True)
+        with shared as folder, folder.claimed("00002"):
+            os.kill(os.getpid(), signal.SIGSTOP)
+    os.waitpid(child, os.WUNTRACED)
+    try:
+        with pytest.raises(
+            SystemFaultError, match=f"process {child} on .* did nothing for 0 s"
+        ):
+            run(tmp_path / "run", join=True, patience=0.3)
+    finally:
+        os.kill(child, signal.SIGKILL)
+    assert ended(child) == [-signal.SIGKILL]
+    assert digest(run(tmp_path / "run", join=True)) == digest(run())
+
+
+def test_who_goes_on_slowly_is_waited_for(tmp_path):
+    """A process that shows a sign of life after each batch is not given up."""
+    whole, log = run(tmp_path / "whole"), tmp_path / "slow"
+    slow = worker(tmp_path / "run", log, pause=0.2)
+    assert digest(run(tmp_path / "run", join=True, patience=0.5, pause=0.01)) == digest(whole)
+    assert ended(slow) == [0] and made_by(log)
 
 
 def test_join_takes_up_what_is_there_and_nothing_else(tmp_path):

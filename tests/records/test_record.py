@@ -9,7 +9,7 @@ from classward.core.errors import InputError
 from classward.records.record import COLUMNS, Record
 from classward.records.result import GradientCounts, Passes
 from classward.records.run_folder import RunFolder
-from classward.records.shards import LOGITS, read_shard, shard_count, write_shard
+from classward.records.shards import LOGITS, read_shard, shard_size, shards_of, write_shard
 
 COUNTS = {
     "passes": Passes(forward=3, backward=2),
@@ -150,5 +150,26 @@ def test_another_kind_of_run_is_refused(tmp_path):
         Record.open(tmp_path / "run")
 
 
-def test_shards_cover_all_samples():
-    assert [shard_count(n) for n in (1, 4096, 4097, 8192)] == [1, 1, 2, 2]
+def test_shards_cover_all_samples_in_order():
+    for samples, size in ((1, 4096), (4096, 4096), (4097, 4096), (8192, 4096), (10, 3)):
+        shards = shards_of(samples, size)
+        assert [i for shard in shards for i in shard] == list(range(samples))
+        assert max(map(len, shards)) <= size
+
+
+@pytest.mark.parametrize(
+    ("samples", "batch_size", "size"),
+    [
+        (1, 128, 512),
+        (500, 128, 512),
+        (1000, 100, 500),
+        (10_000, 128, 512),
+        (10_000, 100, 600),
+        (50_000, 128, 3072),
+        (100_000, 128, 4096),
+        (100, 3000, 3000),
+        (100, 9000, 4096),
+    ],
+)
+def test_a_shard_is_a_sixteenth_in_whole_batches(samples, batch_size, size):
+    assert shard_size(samples, batch_size) == size

@@ -62,13 +62,8 @@ def attack(
             "those of up to 100 images of each class of the training part."
         ),
     ] = None,
-    join: Annotated[
-        bool,
-        typer.Option(
-            "--join",
-            help="Share the work with all who run the same command on this --out.",
-        ),
-    ] = False,
+    join: options.Join = False,
+    patience: options.Patience = 600.0,
     save_images: Annotated[
         bool,
         typer.Option(
@@ -110,6 +105,7 @@ def attack(
             resume=given.resume,
             overwrite=given.overwrite,
             join=join,
+            patience=patience,
             save_images=save_images,
             progress=lambda done, total: tell(short, done, total),
             **given.run,

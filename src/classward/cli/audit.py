@@ -15,11 +15,12 @@ from classward.evaluation.baseline import against_baseline, read_baseline
 from classward.evaluation.gates import gates
 from classward.evaluation.pace import seconds_of_passes
 from classward.evaluation.plan import Budget, has_curve, passes_of, plan
+from classward.records.atomic import atomic_write
 from classward.records.audit_result import Audit
 from classward.records.examples import read_examples
 from classward.records.gate import Gate
 from classward.records.manifest import check_resumable
-from classward.records.run_folder import RunFolder, atomic_write
+from classward.records.run_folder import RunFolder
 from classward.reporting.junit import junit as junit_of
 from classward.reporting.markdown import markdown as markdown_of
 from classward.reporting.page import render
@@ -52,6 +53,8 @@ def audit(
         list[str] | None,
         typer.Option(help="Another network, MODEL=WEIGHTS, to attack this one through."),
     ] = None,
+    join: options.Join = False,
+    patience: options.Patience = 600.0,
     min_robust_accuracy: Annotated[
         float | None, typer.Option(min=0, max=1, help="Exit 1 below this robust accuracy.")
     ] = None,
@@ -85,7 +88,9 @@ def audit(
             options.check_file(file, overwrite=True, option=option)
     data, folder = given.samples_of("test"), given.folder("audit")
     places = {r: folder if len(radii) == 1 else folder / f"eps-{r:.6g}" for r in radii}
-    for radius, out in places.items() if given.resume else ():
+    if join and time_limit is not None:
+        raise InputError("--join takes no --time-limit: processes would stop apart")
+    for radius, out in places.items() if given.resume or join else ():
         settings = audit_settings(
             data, given.name, eps=radius, norm=norm, budget=budget, **given.run
         )
@@ -102,7 +107,7 @@ def audit(
         precision=given.precision,
     )
     if len(radii) > 1:
-        flags = {"resume": given.resume, "overwrite": given.overwrite}
+        flags = {"resume": given.resume, "overwrite": given.overwrite, "join": join}
         with RunFolder.create(folder, "audits", {"eps": radii}, **flags):
             pass  # it holds one run for each radius
     audits: list[Audit] = []
@@ -123,6 +128,8 @@ def audit(
                 out=out,
                 resume=given.resume,
                 overwrite=given.overwrite,
+                join=join,
+                patience=patience,
                 progress=tell,
                 **given.run,
             )

@@ -14,8 +14,9 @@ from classward.correction.corrector import Corrector
 from classward.correction.tables import read_logits
 from classward.data.tables import read_column, read_table, table_bytes
 from classward.evaluation.adaptive import check_correction, correction_table
+from classward.records.atomic import atomic_write
 from classward.records.record import Record
-from classward.records.run_folder import RunFolder, atomic_write
+from classward.records.run_folder import RunFolder
 from classward.records.saved import dump
 from classward.reporting.page import render
 from classward.reporting.summary import text_summary

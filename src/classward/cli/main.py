@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 import classward.cli as folder
-from classward.cli.screen import say
+from classward.cli.screen import complain
 from classward.core.errors import ClasswardError, SystemFaultError
 from classward.core.memory import out_of_memory
 
@@ -69,12 +69,12 @@ def run(arguments: list[str]) -> int:
             raise
         code, text = _told(error)
         if text:  # typer has shown its help where there is nothing to say
-            say(f"classward: {text}")
+            complain(f"classward: {text}")
         return code
     except KeyboardInterrupt:
         code = 130
     if code == 130:  # typer turns an interruption within a command into this
-        say(f"classward: interrupted{_way_on(arguments)}")
+        complain(f"classward: interrupted{_way_on(arguments)}")
     return code
 
 

@@ -13,15 +13,16 @@ import typer
 from classward.core.balls import ball
 from classward.core.errors import InputError
 from classward.core.methods import make, read_option
+from classward.core.processes import is_first, own_number, together
 from classward.core.types import Precision
 from classward.data.load import load_data
 from classward.data.split import Split
 from classward.evaluation.judge import Judge, judging
 from classward.evaluation.plan import HEADLINE
 from classward.models.load import load_model, models
+from classward.records.atomic import sweep
 from classward.records.record import Record
 from classward.records.run_folder import RunFolder, check_free, next_free
-from classward.training.processes import is_first
 
 Model = Annotated[
     str,
@@ -62,6 +63,13 @@ Eps = Annotated[str, typer.Option(help="Radius in pixel units, such as 8/255.")]
 Norm = Annotated[Literal["linf", "l2"], typer.Option(help="Norm of the ball.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="An option of the method: key=value.")
+]
+Join = Annotated[
+    bool,
+    typer.Option("--join", help="Share the work with all who run the same on this --out."),
+]
+Patience = Annotated[
+    float, typer.Option(min=1, help="Seconds one process of several waits for another.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -178,6 +186,8 @@ def shared(command: Callable[..., int]) -> Callable[..., int]:
     def with_common(**given: Any) -> int:
         rest = {key: given.pop(key) for key in [parameter.name for parameter in own]}
         asked = Common(**given)
+        if "join" in rest:
+            rest["join"] = rest["join"] or together() > 1
         asked.check(join=rest.get("join", False))
         return command(asked, **rest)
 
@@ -238,15 +248,18 @@ def checked_device(device: str) -> str:
         raise InputError(f"--device {device!r}: expected cpu, cuda or cuda:N") from None
     if kind not in {"cpu", "cuda"} or (kind == "cuda" and not torch.cuda.is_available()):
         raise InputError(f"--device {device}: not available on this machine; use cpu")
+    if device == "cuda" and together() > 1:
+        torch.cuda.set_device(own_number())
     return device
 
 
 def check_file(file: Path, *, overwrite: bool, option: str = "--out") -> None:
-    """Refuse before the work a file that cannot be written after it."""
+    """Refuse before the work a file that cannot be written after it; remove what died there."""
     if file.is_dir() or not file.parent.is_dir():
         raise InputError(f"{option} {file}: expected a file in a folder that is there")
     if file.exists() and not overwrite:
         raise InputError(f"{file}: is there already; pass --overwrite or another --out")
+    sweep(file)
 
 
 def record_of(run: Path) -> Record:

@@ -20,10 +20,11 @@ from classward.experiments.paper_table import (
 from classward.experiments.reproduce import kept_result, outside
 from classward.experiments.reproduce import reproduce as run_again
 from classward.experiments.shelf import Shelf
+from classward.records.atomic import atomic_write
 from classward.records.claims_result import Claims
 from classward.records.reproduction_result import Reproduction
 from classward.records.result import Result
-from classward.records.run_folder import RunFolder, atomic_write
+from classward.records.run_folder import RunFolder
 from classward.records.saved import dump, load
 from classward.reporting.page import render
 from classward.reporting.papers import claims_page

@@ -15,29 +15,57 @@ from rich.progress import (
     Progress,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
 )
+
+from classward.core.processes import is_first
 
 Tell = Callable[[str, int, int], None]  # what, samples done, samples in all
 EVERY = 10.0  # seconds between plain lines
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal, not for the program behind a pipe."""
+    """A line for the person at the terminal, not for the program behind a pipe.
+
+    Of several processes the first one speaks, of this and of what follows here.
+    """
+    if is_first():
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Such a line of any process."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def show(value: Any, text: str, *, as_json: bool) -> None:
     """Print a result: as one JSON object, or as text for people."""
-    print(json.dumps(value, allow_nan=False) if as_json else text, flush=True)  # noqa: T201
+    if is_first():
+        print(json.dumps(value, allow_nan=False) if as_json else text, flush=True)  # noqa: T201
 
 
 @contextmanager
 def progress() -> Iterator[Tell]:
-    """A bar with rate and time left; plain lines where there is no terminal or NO_COLOR."""
-    plain = not sys.stderr.isatty() or "NO_COLOR" in os.environ
+    """A bar with rate and time left; plain lines where there is no terminal or NO_COLOR.
+
+    A phase is told with 0 done, or what an earlier run left done, and last with all; what is
+    told is the phase's name and, after a colon, what of it is on. It ends with a line that says
+    what it took.
+    """
+    plain = not (sys.stderr.isatty() and is_first()) or "NO_COLOR" in os.environ
     with _lines() if plain else _bars() as tell:
         yield tell
+
+
+class _Phase:
+    """How fast a phase goes, without what was done before it."""
+
+    def __init__(self, before: int) -> None:
+        self.began, self.before = time.monotonic(), before
+
+    def pace(self, done: int) -> tuple[float, float]:
+        """Seconds so far, and what is done in one."""
+        taken = time.monotonic() - self.began
+        return taken, (done - self.before) / max(taken, 1e-3)
 
 
 @contextmanager
@@ -46,40 +74,45 @@ def _bars() -> Iterator[Tell]:
         TextColumn("{task.description:>12}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:>6.0f}/s"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[rate]:>6.3g}/s"),
+        TextColumn("{task.fields[time]:>12}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, tuple[TaskID, float]] = {}
+        tasks: dict[str, tuple[TaskID, _Phase]] = {}
 
         def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                task = bars.add_task(what, total=total, rate=0.0)
-                tasks[what] = (task, time.monotonic())
-            task, started = tasks[what]
-            rate = done / max(time.monotonic() - started, 1e-3)
-            bars.update(task, completed=done, rate=rate)
+            name = what.partition(":")[0]
+            if name not in tasks:
+                task = bars.add_task(what, total=total, rate=0.0, time="")
+                tasks[name] = task, _Phase(done)
+            task, phase = tasks[name]
+            taken, rate = phase.pace(done)
+            left = f"{(total - done) / rate:.0f} s left" if rate else ""
+            time_ = f"{taken:.1f} s" if done == total else left
+            bars.update(task, description=what, completed=done, rate=rate, time=time_)
 
         yield tell
 
 
 @contextmanager
 def _lines() -> Iterator[Tell]:
-    started: dict[str, float] = {}
+    phases: dict[str, _Phase] = {}
     last = 0.0
 
     def tell(what: str, done: int, total: int) -> None:
         nonlocal last
-        now = time.monotonic()
-        begun = started.setdefault(what, now)
-        if done < total and (now - last < EVERY or not done):
-            return
-        last, taken = now, now - begun
-        if total == 1:
-            say(f"{what}: {taken:.1f} s")
-            return
-        rate = f", {done / taken:.0f}/s" if taken > 0.1 else ""
-        left = f", {taken * (total - done) / done:.0f} s left" if done < total else ""
-        say(f"{what}: {done}/{total}{rate}{left}")
+        name = what.partition(":")[0]
+        phase = phases.setdefault(name, _Phase(done))
+        taken, rate = phase.pace(done)
+        if done == total:
+            paced = f", {rate:.3g}/s" if total > 1 and rate and taken > 0.1 else ""
+            say(
+                f"{name}: {total} in {taken:.1f} s{paced}"
+                if done > phase.before
+                else f"{name}: kept"
+            )
+        elif done > phase.before and time.monotonic() - last > EVERY:
+            last = time.monotonic()
+            say(f"{what}: {done}/{total}, {rate:.3g}/s, {(total - done) / rate:.0f} s left")
 
     yield tell

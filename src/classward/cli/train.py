@@ -22,7 +22,6 @@ from classward.records.audit_result import Audit
 from classward.records.run_folder import RunFolder
 from classward.records.saved import load
 from classward.training.board import board
-from classward.training.processes import is_first
 from classward.training.recipes import recipe as named_recipe
 from classward.training.train import TrainingRun
 from classward.training.train import train as run_training
@@ -49,9 +48,7 @@ def train(
     recipe: Annotated[
         str, typer.Option(help="Schedule of a paper, such as trades; recipe.NAME changes it.")
     ] = "default",
-    patience: Annotated[
-        float, typer.Option(min=1, help="Seconds one process of several waits for another.")
-    ] = 600.0,
+    patience: options.Patience = 600.0,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write event files to the run folder too.")
     ] = False,
@@ -75,9 +72,8 @@ def train(
     schedule = named_recipe(recipe, **asked["recipe"])
     data = given.samples_of("train")
     folder = given.folder(f"train-{defense}")
-    if is_first():
-        of = f"{defense} of {given.model} on {len(data)} images of {data.name}"
-        say(f"{of}: {schedule}, {attack}")
+    of = f"{defense} of {given.model} on {len(data)} images of {data.name}"
+    say(f"{of}: {schedule}, {attack}")
     told = board(folder) if tensorboard else None
     with progress() as tell:
         run = run_training(
@@ -97,8 +93,7 @@ def train(
             progress=lambda done, total: tell("steps", done, total),
             told=told,
         )
-    if is_first():
-        _show(run, given, folder)
+    _show(run, given, folder)
     return 0
 
 

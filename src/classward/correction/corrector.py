@@ -272,6 +272,8 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
         )
         fast = torch.autocast(dropout.device.type, torch.bfloat16, options.precision == "fast")
         curve: list[float] = []
+        tell = progress or (lambda done, all_: None)
+        tell(0, options.epochs)
         while len(curve) < options.epochs:
             total = torch.zeros((), device=options.device)
             rows, clean = pool.draw(options.p, draws)
@@ -290,8 +292,7 @@ class Corrector(ClassifierMixin, TransformerMixin, BaseEstimator):
             curve.append(total.item() / len(rows))
             if not isfinite(curve[-1]):
                 raise InputError(f"the fit diverged in epoch {len(curve)}: lower learning_rate")
-            if progress is not None:
-                progress(len(curve), options.epochs)
+            tell(len(curve), options.epochs)
         network.fold(options.scale)
         facts = (curve, attacks, pool.samples)
         return self._keep_fit(network, dict(zip(FACTS, facts, strict=True)))

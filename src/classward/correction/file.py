@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from classward.core.errors import InputError
-from classward.records.run_folder import atomic_write
+from classward.records.atomic import atomic_write
 
 
 def write(path: str | Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from classward.core.errors import InputError
 from classward.correction.network import CorrectionNetwork
-from classward.records.run_folder import atomic_write
+from classward.records.atomic import atomic_write
 
 
 def write_onnx(network: CorrectionNetwork, path: str | Path) -> None:

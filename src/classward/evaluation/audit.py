@@ -1,8 +1,8 @@
 """The main job: attack a classifier, analyse which class falls to which, judge the number."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from classward.data.split import Split
 from classward.evaluation.audited import audited, worst_case
 from classward.evaluation.budget_curve import budget_curve
 from classward.evaluation.checking import Asked, checks_of_audit
-from classward.evaluation.examples import pair_examples
+from classward.evaluation.concluded import concluded_by_one
 from classward.evaluation.judge import Judge, Model, model_digest
 from classward.evaluation.plan import HEADLINE, Budget, has_curve, plan
 from classward.evaluation.random_model import is_random, steady
@@ -24,12 +24,10 @@ from classward.evaluation.watched import counted
 from classward.models.class_weights import class_weights
 from classward.records.audit_result import Audit
 from classward.records.curve_result import Curve
-from classward.records.examples import write_examples
 from classward.records.manifest import check_resumable
 from classward.records.record import Record
 from classward.records.result import Passes
 from classward.records.run_folder import RunFolder, check_free
-from classward.records.saved import dump
 from classward.records.shards import summed
 
 Progress = Callable[[str, int, int], None]  # attack, samples done, samples in all
@@ -54,6 +52,8 @@ def audit(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    join: bool = False,
+    patience: float = 600.0,
     progress: Progress | None = None,
 ) -> Audit:
     """Attack `model` on `data` and say how robust it is, per class, and whether to believe it.
@@ -80,12 +80,19 @@ def audit(
         out: Folder for records, `result.json` and examples; nothing is written by default.
         resume: Go on with the run in `out`.
         overwrite: Replace the run in `out`.
+        join: Share the work on `out` with any processes that ask the same and join too: they
+            share the attacks as `run_attack` does, and one of them checks and concludes.
+        patience: Seconds after which a process that joined gives up on others that do not go
+            on.
         progress: Called after each batch.
 
     Raises:
         InputError: If model, data and options do not fit each other.
         InvariantError: If an attack breaks a promise.
+        SystemFaultError: If memory or disk do not suffice, or another process hangs.
     """
+    if join and (out is None or time_limit is not None):
+        raise InputError("join needs out, and no time_limit: processes would stop apart")
     if expect_clean is not None and not 0 <= expect_clean <= 1:
         raise InputError(
             f"expect_clean {expect_clean} is no share: expected 0 to 1, like 0.917"
@@ -106,8 +113,8 @@ def audit(
     settings["attacks"] = {key: str(entry) for key, entry in planned.items()}
     settings["weights"] = model_digest(model)
     if out is not None:  # before the model is asked anything
-        check_free(Path(out), resume, overwrite)
-        if resume:
+        check_free(Path(out), resume, overwrite, join)
+        if resume or join:
             check_resumable(out, "audit", settings)
     spent: list[Passes] = []
     with counted(model, device, spent) as watched:
@@ -132,32 +139,40 @@ def audit(
     def late() -> bool:
         return time_limit is not None and time.monotonic() - started > time_limit
 
-    with _folder(out, settings, resume, overwrite) as folder:
-        records = _attacked(asked, late, folder=folder, progress=progress, resume=resume)
-        wanted = has_curve(eps, budget)
-        curve = _curve(asked, progress) if wanted and not late() else None
-        left_out = _missing(asked, records) + ["curve"] * (wanted and curve is None)
-        checks = checks_of_audit(asked, records, left_out)
-        analysis = analyze(
-            records[HEADLINE],
-            weights=weights,
-            weights_reason=reason,
-            tolerance=tolerance,
-            seed=seed,
-        )
-        result = audited(
-            records,
-            asked.planned,
-            analysis,
-            settings,
-            checks=checks,
-            check_passes=summed(Passes, spent),
-            curve=curve,
-            left_out=left_out,
-        )
-        if folder is not None:
-            _write(folder, asked, records[HEADLINE], result)
-    return result
+    how = {"resume": resume, "join": join}
+    opened = (
+        RunFolder.create(out, "audit", settings, overwrite=overwrite, **how) if out else None
+    )
+    with opened or nullcontext() as folder:
+        how |= {"patience": patience}
+        records = _attacked(asked, late, folder=folder, progress=progress, **how)
+
+        def concluded() -> Audit:
+            wanted = has_curve(eps, budget)
+            curve = _curve(asked, progress) if wanted and not late() else None
+            left_out = _missing(asked, records) + ["curve"] * (wanted and curve is None)
+            checks = checks_of_audit(asked, records, left_out)
+            analysis = analyze(
+                records[HEADLINE],
+                weights=weights,
+                weights_reason=reason,
+                tolerance=tolerance,
+                seed=seed,
+            )
+            return audited(
+                records,
+                asked.planned,
+                analysis,
+                settings,
+                checks=checks,
+                check_passes=summed(Passes, spent),
+                curve=curve,
+                left_out=left_out,
+            )
+
+        if folder is None:
+            return concluded()
+        return concluded_by_one(folder, asked, records[HEADLINE], concluded, patience)
 
 
 def audit_settings(
@@ -195,28 +210,13 @@ def _missing(asked: Asked, records: Mapping[str, Record]) -> list[str]:
     return [name for name in asked.planned if stands and name not in records]
 
 
-def _write(folder: RunFolder, asked: Asked, record: Record, result: Audit) -> None:
-    head = asked.planned[HEADLINE]
-    examples = pair_examples(
-        asked.model,
-        asked.data,
-        record,
-        head.attack,
-        head.loss,
-        result.maximum_symmetry_pairs,
-        device=asked.run["device"],
-    )
-    write_examples(folder, examples)
-    folder.write("result.json", dump(result).encode())
-
-
 def _attacked(
     asked: Asked,
     late: Callable[[], bool],
     *,
     folder: RunFolder | None,
     progress: Progress | None,
-    resume: bool,
+    **how: Any,
 ) -> dict[str, Record]:
     """The record of each attack; those for survivors alone see what still stands."""
     records: dict[str, Record] = {}
@@ -236,9 +236,9 @@ def _attacked(
             seed=asked.seed,
             precision=asked.precision,
             out=None if folder is None else folder.path / key,
-            resume=resume,
             progress=None if progress is None else _named(progress, key),
             **asked.run,
+            **how,
         )
     return records
 
@@ -258,14 +258,3 @@ def _curve(asked: Asked, progress: Progress | None) -> Curve:
 
 def _named(progress: Progress, name: str) -> Callable[[int, int], None]:
     return lambda done, total: progress(name, done, total)
-
-
-@contextmanager
-def _folder(
-    out: str | Path | None, settings: dict, resume: bool, overwrite: bool
-) -> Iterator[RunFolder | None]:
-    if out is None:
-        yield None
-        return
-    with RunFolder.create(out, "audit", settings, resume=resume, overwrite=overwrite) as folder:
-        yield folder

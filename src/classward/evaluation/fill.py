@@ -1,7 +1,7 @@
 """Fills the shards of a record, batch by batch; several processes may fill the same.
 
 Each process takes the next shard that is neither committed nor claimed. When none is left it
-waits for the others, and takes over what one that died had claimed.
+waits for the others, takes over what one that died had claimed, and gives up on one that hangs.
 """
 
 import time
@@ -19,13 +19,14 @@ from classward.evaluation.call import Call, reached
 from classward.evaluation.pictures import in_8_bit
 from classward.evaluation.request import Request
 from classward.evaluation.watched import Watched
+from classward.records.locks import Patience
 from classward.records.result import GradientCounts, Passes
 from classward.records.run_folder import RunFolder
 from classward.records.shards import (
     committed_samples,
     read_shard,
-    shard_count,
-    shard_range,
+    shard_size,
+    shards_of,
     summed,
     write_notes,
     write_shard,
@@ -33,63 +34,79 @@ from classward.records.shards import (
 
 Progress = Callable[[int, int], None]  # samples done, samples in all
 COUNTS, NOTES = ("passes", "gradients"), ("seconds", "halved_to")
-POLL = 1.0  # seconds between looks at what other processes have committed
 
 
-def filled(asked: Request, folder: RunFolder | None, tell: Progress) -> list[dict[str, Any]]:
+def filled(
+    asked: Request, folder: RunFolder | None, tell: Progress, patience: float
+) -> list[dict[str, Any]]:
     """Columns and counts of all shards, each made here or by who else works on the run.
 
     Args:
         asked: What is asked.
         folder: Where shards are committed; `None` keeps them in memory.
         tell: Told after each batch how many samples are done, by anyone, of how many.
+        patience: Seconds after which it gives up on others that do not go on.
+
+    Raises:
+        SystemFaultError: If they do not.
     """
     samples, room = len(asked.judge.data), Room(asked.batch_size)
+    ranges = shards_of(samples, shard_size(samples, asked.batch_size))
+    tell(0 if folder is None else committed_samples(folder, ranges), samples)
+    if folder is None:
+        return [_made(asked, part, room, partial(_from, tell, part.start)) for part in ranges]
     shards: dict[int, dict[str, Any]] = {}
-    while missing := [i for i in range(shard_count(samples)) if i not in shards]:
-        found = {index: _shard(asked, index, room, folder, tell) for index in missing}
+    waiting = Patience(folder.path, patience)
+    while missing := [index for index, _ in enumerate(ranges) if index not in shards]:
+        found = {index: _shard(asked, ranges, index, room, folder, tell) for index in missing}
         there = {index: shard for index, shard in found.items() if shard is not None}
         shards |= there
-        if folder is not None:
-            tell(committed_samples(folder, samples), samples)
-        if not there:
-            time.sleep(POLL)
+        tell(committed_samples(folder, ranges), samples)
+        waiting.renew() if there else waiting.wait()
     return [shards[index] for index in sorted(shards)]
 
 
 def _shard(
-    asked: Request, index: int, room: Room, folder: RunFolder | None, tell: Progress
+    asked: Request,
+    ranges: list[range],
+    index: int,
+    room: Room,
+    folder: RunFolder,
+    tell: Progress,
 ) -> dict[str, Any] | None:
     """Columns and counts of one shard, made if it was not; None if another makes it."""
-    samples = len(asked.judge.data)
-    if folder is None:
-        return _made(asked, index, room, tell, shard_range(index, samples).start)
     if (committed := read_shard(folder, index)) is not None:
         return committed
-    with folder.claimed(f"{index:05d}") as mine:
+    with folder.claimed(part := f"{index:05d}") as mine:
         if not mine:
             return None
         if (committed := read_shard(folder, index)) is not None:
             return committed
-        columns = _made(asked, index, room, tell, committed_samples(folder, samples))
+
+        def live(done: int, total: int) -> None:
+            folder.beat(part)
+            tell(committed_samples(folder, ranges) + done, total)
+
+        columns = _made(asked, ranges[index], room, live)
         counts = {name: columns.pop(name) for name in COUNTS}
         write_notes(folder, index, {name: columns.pop(name) for name in NOTES})
         write_shard(folder, index, columns, counts)
     return read_shard(folder, index)
 
 
-def _made(
-    asked: Request, index: int, room: Room, tell: Progress, before: int
-) -> dict[str, Any]:
-    """Columns, counts and notes of one shard; `before` it so many samples were done."""
+def _from(tell: Progress, before: int, done: int, total: int) -> None:
+    tell(before + done, total)
+
+
+def _made(asked: Request, positions: range, room: Room, tell: Progress) -> dict[str, Any]:
+    """Columns, counts and notes of one shard, of which `tell` is told how much is done."""
     samples = len(asked.judge.data)
-    positions = shard_range(index, samples)
     started, done, batches = time.perf_counter(), 0, []
     while done < len(positions):
         first = positions.start + done
         batches.append(room.fit(partial(_batch, asked, first, positions.stop)))
         done += len(batches[-1]["ids"])
-        tell(before + done, samples)
+        tell(done, samples)
     counts = {
         "passes": summed(Passes, [batch.pop("passes") for batch in batches]),
         "gradients": summed(GradientCounts, [batch.pop("gradients") for batch in batches]),

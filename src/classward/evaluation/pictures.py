@@ -12,9 +12,10 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from classward.core.types import Images
+from classward.records.atomic import atomic_file, atomic_write
 from classward.records.record import Record
 from classward.records.record_summary import eight_bit
-from classward.records.run_folder import RunFolder, atomic_file, atomic_write
+from classward.records.run_folder import RunFolder
 
 FOLDER = "images-8bit"
 

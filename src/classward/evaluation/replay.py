@@ -16,7 +16,8 @@ import numpy as np
 from torch import Tensor
 
 from classward.core.errors import InvariantError
-from classward.records.run_folder import RunFolder, atomic_write
+from classward.records.atomic import atomic_write
+from classward.records.run_folder import RunFolder
 
 REPLAY = "replay.npz"
 

@@ -14,6 +14,7 @@ from classward.core.types import Attack, Precision, SampleLoss
 from classward.data.split import Split
 from classward.evaluation.invariants import name_of
 from classward.evaluation.judge import Judge, Model, model_digest
+from classward.records.shards import shard_size
 
 GIVEN = "given by the caller"
 
@@ -71,6 +72,7 @@ def settings_of(asked: Request) -> dict[str, Any]:
         "restarts": asked.restarts,
         "seed": asked.seed,
         "batch_size": asked.batch_size,
+        "shard_samples": shard_size(len(data), asked.batch_size),
         "images": asked.save_images,
         "mode": asked.mode,
         "gradient_model": asked.reason,

@@ -48,6 +48,7 @@ def run_attack(
     resume: bool = False,
     overwrite: bool = False,
     join: bool = False,
+    patience: float = 600.0,
     save_images: bool = False,
     progress: Progress | None = None,
 ) -> Record:
@@ -77,6 +78,8 @@ def run_attack(
         overwrite: Replace the run in `out`.
         join: Share the work on `out` with any processes that ask the same and join too: each
             takes shards that no other has, and all return the whole record.
+        patience: Seconds after which a process that joined gives up on others that do not go
+            on; more than a batch takes.
         save_images: Keep the adversarial images, and judge them once more in 8 bits; in `out`
             also as `images.npz` (float32) and as PNG files.
         progress: Called after each batch.
@@ -85,7 +88,8 @@ def run_attack(
         InputError: If model, data and options do not fit each other.
         InvariantError: If the attack breaks a promise; a replay bundle is then written to
             `out`, or else to a temporary folder.
-        SystemFaultError: If memory runs out with one image, or the disk is full.
+        SystemFaultError: If memory runs out with one image, the disk is full, or another
+            process hangs.
     """
     check_request(attack, precision, ingredients or {}, restarts, batch_size, targets, data)
     order = data.ids.argsort()
@@ -118,7 +122,7 @@ def run_attack(
             )
             folder = held.enter_context(opened)
         held.enter_context(replayable(folder, settings))
-        shards = filled(request, folder, progress or (lambda done, total: None))
+        shards = filled(request, folder, progress or (lambda done, total: None), patience)
         if model_digest(model) != settings["model"]:
             raise InvariantError(f"{name_of(attack)} changed the model's weights")
         record = assemble(shards, settings)

@@ -31,6 +31,7 @@ from classward.evaluation.transfer import (
 )
 from classward.experiments.correction_ablations import part_of
 from classward.experiments.kept_corrector import kept_corrector
+from classward.records.atomic import sha256
 from classward.records.correction_result import CorrectionTable
 from classward.records.correction_study_result import (
     Accuracies,
@@ -40,7 +41,7 @@ from classward.records.correction_study_result import (
 )
 from classward.records.explanation_result import Explanation
 from classward.records.record import Record
-from classward.records.run_folder import RunFolder, sha256
+from classward.records.run_folder import RunFolder
 
 UNION = "all_four"  # the corrector of every attack
 Tell = Callable[[str, int, int], None]

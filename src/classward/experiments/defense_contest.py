@@ -101,9 +101,9 @@ def defense_contest(
         judged: dict[str, list[Judged]] = {name: [] for name in asked.defenses}
         runs = [(name, seed) for seed in asked.seeds for name in asked.defenses]
         for done, (name, seed) in enumerate(runs):
-            tell(f"{name}, seed {seed}", done, len(runs))
+            tell(f"trainings: {name}, seed {seed}", done, len(runs))
             judged[name].append(_judged(asked, name, seed, epochs[name], folder))
-        tell("all", len(runs), len(runs))
+        tell("trainings", len(runs), len(runs))
         told = contest_table(
             _told(asked),
             costs,

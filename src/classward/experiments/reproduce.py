@@ -16,8 +16,8 @@ from classward.experiments.measurement import Measurement, printed_in
 from classward.experiments.paper_table import PaperTable
 from classward.experiments.shelf import Shelf
 from classward.experiments.side_by_side import train_side_by_side
+from classward.records.atomic import atomic_write
 from classward.records.reproduction_result import Cell, Reproduction, Unit
-from classward.records.run_folder import atomic_write
 from classward.records.saved import dump
 
 MEASURES = "classward.experiments.measures"

@@ -32,8 +32,8 @@ from classward.experiments.one_thread import one_thread
 from classward.experiments.paper_table import PAPERS, Scale
 from classward.models.load import load_model
 from classward.models.weights import RUN_FILE
+from classward.records.atomic import atomic_write
 from classward.records.record import Record
-from classward.records.run_folder import atomic_write
 from classward.records.sealed import digest
 from classward.training.schedule import Recipe
 from classward.training.train import TrainingRun, train

@@ -20,7 +20,7 @@ from classward.core.types import Labels
 from classward.records.result import GradientCounts, Passes
 from classward.records.rows import Rows
 from classward.records.run_folder import RunFolder
-from classward.records.shards import read_shard, shard_count, summed
+from classward.records.shards import SHARD, read_shard, shards_of, summed
 
 COLUMNS = (  # besides the logits
     "ids",
@@ -203,11 +203,13 @@ class Record:
         if folder.kind != "attack":
             raise InputError(f"{path}: a run of '{folder.kind}', expected an attack record")
         count, names = (folder.settings.get(name) for name in ("samples", "class_names"))
-        if not isinstance(count, int) or count < 1 or not isinstance(names, list):
+        size = folder.settings.get("shard_samples", SHARD)  # older records do not say it
+        counts = [n for n in (count, size) if isinstance(n, int) and n > 0]
+        if len(counts) < 2 or not isinstance(names, list):
             raise InputError(
                 f"{path}: its manifest does not say samples and classes; attack anew"
             )
-        shards = [read_shard(folder, i) for i in range(shard_count(count))]
+        shards = [read_shard(folder, i) for i, _ in enumerate(shards_of(*counts))]
         if absent := [i for i, shard in enumerate(shards) if shard is None]:
             raise InputError(f"{path}: shard {absent[0]} is missing; finish it with --resume")
         return assemble([shard for shard in shards if shard is not None], folder.settings)

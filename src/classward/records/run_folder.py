@@ -1,12 +1,10 @@
-"""The one place that writes to disk: atomic files, a lock, digests.
+"""The folder of a run: what was asked, the files of the run, and a lock.
 
-A run folder holds `manifest.json` (what was asked: kind, settings, versions) and the files of
-the run. A file is either whole or absent, whatever is killed and whenever: it is written beside
-its place, flushed to the disk, and renamed. One process works in it alone, or several share it.
+`manifest.json` says what was asked: kind, settings, versions. One process works in a folder
+alone, or several share it.
 """
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -14,50 +12,16 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from classward.core.errors import InputError, SystemFaultError
-from classward.records.locks import CLAIM, LOCK, claim, is_lock, lock, opened, share, turn
+from classward.core.errors import InputError
+from classward.records import locks
+from classward.records.atomic import TEMPORARY, atomic_write, fault_of
+from classward.records.locks import CLAIM, LOCK, is_lock, opened, turn
 from classward.records.manifest import check_same, read_manifest, sealed_run
 from classward.records.sealed import SCHEMA, seal, unseal
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-TEMPORARY = ".partial"
-
-
-def atomic_write(path: str | Path, data: bytes) -> None:
-    """Write `data` so that `path` holds either all of it or what it held before.
-
-    Raises:
-        SystemFaultError: If the disk is full or the folder cannot be written.
-    """
-    with atomic_file(path, len(data)) as file:
-        file.write(data)
-
-
-@contextmanager
-def atomic_file(path: str | Path, size: int) -> Iterator[BinaryIO]:
-    """A file for about `size` bytes, at `path` only if the block ends well; see above."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        try:
-            with open(partial, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-            _sync(path.parent)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise _fault(error, path, size) from None
-
-
-def sha256(path: str | Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class RunFolder:
@@ -115,14 +79,14 @@ class RunFolder:
         made = _make(path)
         with opened(path / LOCK) as held:
             with turn(path) if join else nullcontext():
-                alone = lock(held, path, join=join)
+                alone = locks.lock(held, path, join=join)
                 try:
                     _set_up(path, kind, settings, alone=alone, overwrite=overwrite)
                 except BaseException:
                     _remove_if_empty(path, made)
                     raise
                 if join and alone:
-                    share(held, path)
+                    locks.share(held, path)
             sealed = sealed_run(read_manifest(path))
             yield cls(path, kind, settings, joined=join, sealed=sealed)
 
@@ -147,10 +111,21 @@ class RunFolder:
         if not self.joined:
             yield True
             return
-        with claim(self.path, _checked(part)) as mine:
+        with locks.claim(self.path, _checked(part)) as mine:
             if mine:
                 _sweep(self.path, f".*-{part}[-.]*{TEMPORARY}")  # of who died making it
             yield mine
+
+    def beat(self, part: str) -> None:
+        """Show who waits for a part that this process claimed that it goes on."""
+        if self.joined:
+            locks.beat(self.path, _checked(part))
+
+    @contextmanager
+    def beating(self, part: str) -> Iterator[None]:
+        """The same, all along the block."""
+        with locks.beating(self.path, _checked(part)) if self.joined else nullcontext():
+            yield
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -209,7 +184,7 @@ def check_free(path: Path, resume: bool, overwrite: bool, join: bool = False) ->
     try:
         found = [*path.iterdir()] if path.is_dir() else []
     except OSError as error:
-        raise _fault(error, path, 0) from None
+        raise fault_of(error, path, 0) from None
     is_run = (path / "manifest.json").exists()  # asked after the listing: others may write
     empty = all(is_lock(entry) or entry.name.endswith(TEMPORARY) for entry in found)
     if not is_run and not empty:
@@ -226,7 +201,7 @@ def _make(path: Path) -> Path | None:
         if not os.access(path, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise _fault(error, path, 0) from None
+        raise fault_of(error, path, 0) from None
     return missing[-1] if missing else None
 
 
@@ -267,24 +242,7 @@ def _sweep(path: Path, *patterns: str) -> None:
 
 def _clear(path: Path) -> None:
     for entry in path.iterdir():
-        if is_lock(entry):
-            continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
-        else:
+        elif not is_lock(entry):
             entry.unlink()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _fault(error: OSError, path: Path, size: int) -> SystemFaultError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
-        return SystemFaultError(f"{path}: disk full ({size} bytes needed, {free} free)")
-    return SystemFaultError(f"{path}: {error.strerror or error}")

@@ -1,4 +1,4 @@
-"""The shards of a record on disk: at most 4,096 samples each, whole or absent.
+"""The shards of a record on disk, of at most 4,096 samples each, whole or absent.
 
 A shard is one `.npy` file for each column, and last `shard-00000.json`, which names them with
 their SHA-256 digests. A shard without that file does not exist. What differs from run to run,
@@ -14,29 +14,36 @@ import torch
 from torch import Tensor
 
 from classward.core.errors import InputError
+from classward.records.atomic import sha256
 from classward.records.result import GradientCounts, Passes, R, Result
 from classward.records.rows import RowFile, load_numbers
-from classward.records.run_folder import RunFolder, sha256
+from classward.records.run_folder import RunFolder
 
-SHARD = 4096  # samples
+SHARD = 4096  # samples, at most
+FEW, SHARES = 512, 16  # samples at least; shards that a smaller record has
 LOGITS = ("clean_logits", "adversarial_logits")  # the wide columns, left on the disk
 
 
-def shard_count(samples: int) -> int:
-    """Number of shards of so many samples."""
-    return -(-samples // SHARD)
+def shard_size(samples: int, batch_size: int) -> int:
+    """Samples of a shard: a sixteenth of them all, in whole batches.
+
+    So several processes can share a record evenly, and a small one is not cut into crumbs.
+    """
+    aimed = min(SHARD, max(FEW, -(-samples // SHARES)))
+    return min(SHARD, max(1, aimed // batch_size) * batch_size)
 
 
-def shard_range(index: int, samples: int) -> range:
-    """Positions of the samples of one shard, in a record of so many."""
-    return range(index * SHARD, min((index + 1) * SHARD, samples))
+def shards_of(samples: int, size: int) -> list[range]:
+    """Positions of the samples of each shard, in a record of so many."""
+    return [range(first, min(first + size, samples)) for first in range(0, samples, size)]
 
 
-def committed_samples(folder: RunFolder, samples: int) -> int:
-    """How many samples of a record of so many are in committed shards, whoever made them."""
+def committed_samples(folder: RunFolder, shards: Sequence[range]) -> int:
+    """How many samples are in committed shards, whoever made them."""
     names = {path.name for path in folder.path.glob("shard-*.json")}
-    there = (i for i in range(shard_count(samples)) if f"shard-{i:05d}.json" in names)
-    return sum(len(shard_range(index, samples)) for index in there)
+    return sum(
+        len(shard) for index, shard in enumerate(shards) if f"shard-{index:05d}.json" in names
+    )
 
 
 def write_shard(

@@ -9,6 +9,7 @@ import numpy as np
 
 from classward.core.errors import InputError
 from classward.records.analysis_result import Analysis
+from classward.records.atomic import atomic_write
 from classward.records.audit_result import Audit, ClassAccuracy
 from classward.records.comparison_result import Comparison
 from classward.records.correction_result import CorrectionTable, TransferTable
@@ -21,7 +22,6 @@ from classward.records.examples import PairExample
 from classward.records.explanation_result import Explanation
 from classward.records.reproduction_result import Reproduction
 from classward.records.result import Result, Share
-from classward.records.run_folder import atomic_write
 from classward.reporting import pair_images, wording
 from classward.reporting.budget_curve import curve_view
 from classward.reporting.busiest import READABLE, block, busiest, off_diagonal

@@ -34,6 +34,8 @@ def fit(state: State, task: Task) -> None:
     """
     total = task.recipe.epochs * len(task.batches(state.order))
     module, optimizer = task.fabric.setup(state.step, state.optimizer)
+    tell = task.progress or (lambda done, all_: None)
+    tell(state.steps, total)
     while state.epoch < task.recipe.epochs:
         if _collapsed(state):
             if task.recipe.on_collapse == "stop":
@@ -42,8 +44,7 @@ def fit(state: State, task: Task) -> None:
         module.train()
         for positions in task.batches(state.order)[state.position :]:
             _step(state, task, module, optimizer, positions, state.steps / total)
-            if task.progress is not None:
-                task.progress(state.steps, total)
+            tell(state.steps, total)
             every = task.recipe.checkpoint_every
             if every and state.steps % every == 0:
                 _save(state, task)

@@ -16,17 +16,13 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from classward.core.errors import InputError, InvariantError, SystemFaultError
+from classward.core.processes import together
 from classward.core.types import Precision
 from classward.models.weights import tensors_digest
 from classward.training.checkpoint import State
 
 BITS: dict[Precision, Any] = {"exact": "32-true", "fast": "bf16-mixed"}  # as Fabric says it
 WORDS = ("gloo", "NCCL", "Connection closed", "Connection reset", "Timed out")  # of torch
-
-
-def is_first() -> bool:
-    """Whether this is the process that writes and speaks; one alone is."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def open_fabric(device: str, precision: Precision, patience: float) -> Any:
@@ -50,7 +46,7 @@ def open_fabric(device: str, precision: Precision, patience: float) -> Any:
         raise InputError(f"device '{device}': expected cpu, cuda, cuda:N or mps")
     if precision not in BITS:
         raise InputError(f"precision {precision!r}: expected 'exact' or 'fast'")
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = together()
     chosen: dict[str, Any] = {"devices": [int(index)] if index and kind != "cpu" else 1}
     if processes > 1:
         if index:
@@ -77,7 +73,7 @@ def losing_no_process() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if int(os.environ.get("WORLD_SIZE", "1")) == 1 or not _lost(error):
+        if together() == 1 or not _lost(error):
             raise
         raise SystemFaultError(
             f"process {os.environ.get('RANK', '?')}: another process of this training ended or "
