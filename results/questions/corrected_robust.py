@@ -1,4 +1,4 @@
-"""Does a corrector add robustness where there is some? Not finished: no page yet.
+"""Does a corrector add robustness where there is some? docs/corrected_robust.md.
 
     python results/questions/corrected_robust.py DATA OUT
 

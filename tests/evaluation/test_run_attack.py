@@ -78,6 +78,19 @@ class TestRecord:
         differ = whole.ids[whole.predictions != other.predictions].tolist()
         assert set(differ) <= undecided
 
+    def test_decisions_do_not_depend_on_the_threads(self):
+        threads = torch.get_num_threads()
+        try:
+            found = []
+            for count in (1, 2):
+                torch.set_num_threads(count)
+                found.append(run_attack(network(), ATTACK, data()))
+        finally:
+            torch.set_num_threads(threads)
+        one, two = found
+        differ = one.ids[one.predictions != two.predictions].tolist()
+        assert set(differ) <= {*one.undecided, *two.undecided}
+
     def test_same_seed_same_record_and_another_seed_another(self):
         first = run_attack(network(), ATTACK, data(), seed=5)
         assert_equal(first, run_attack(network(), ATTACK, data(), seed=5))

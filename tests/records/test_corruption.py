@@ -1,14 +1,19 @@
 """Artefacts on disk, each damaged at hundreds of places: refused by name, or no loss."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from classward.attacks.fgsm import FGSM
 from classward.core.balls import Linf
 from classward.core.errors import InputError
 from classward.correction.corrector import Corrector
+from classward.data.packed import read_strips
 from classward.data.split import Split
 from classward.defenses.adversarial_training import AdversarialTraining
 from classward.evaluation.run_attack import run_attack
@@ -91,7 +96,22 @@ def result(folder):
     return lambda: load((folder / "r.json").read_bytes(), str(folder / "r.json"))
 
 
-KINDS = {made.__name__: made for made in (record, training, corrector, result)}
+def packed(folder):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 8, 8, 3), np.uint8)
+    strip, labels = io.BytesIO(), io.BytesIO()
+    Image.fromarray(pixels.reshape(-1, 8, 3)).save(strip, "WEBP", lossless=True)
+    np.save(labels, np.arange(40) % 3)
+    with zipfile.ZipFile(folder / "p.zip", "w") as archive:
+        archive.writestr("test_000.webp", strip.getvalue())
+        archive.writestr("test_labels.npy", labels.getvalue())
+
+    def read():
+        return [part.tolist() for part in read_strips(folder / "p.zip", "test", 8, 3)]
+
+    return read
+
+
+KINDS = {made.__name__: made for made in (record, training, corrector, result, packed)}
 
 
 def damages(folder, count, rng):

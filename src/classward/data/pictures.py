@@ -12,6 +12,7 @@ from torch import Tensor
 from classward.core.errors import InputError
 from classward.data.archives import reading
 
+FORMATS = ["BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"]  # no other decoder is run
 GRAY = {"1", "L", "LA"}
 COLOR = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
 
@@ -24,7 +25,7 @@ def look(path: Path) -> tuple[int, int, int]:
     """
     from PIL import Image
 
-    with reading(path), Image.open(path) as image:
+    with reading(path), Image.open(path, formats=FORMATS) as image:
         if image.mode not in GRAY | COLOR:
             raise InputError(
                 f"{path} has mode {image.mode}: save it with 8 bits for each value"
@@ -48,7 +49,7 @@ def decode(
     """
     from PIL import Image
 
-    with reading(name), Image.open(source) as image:
+    with reading(name), Image.open(source, formats=FORMATS) as image:
         picture = image.convert("L" if channels == 1 else "RGB")
         if size is not None and size != (picture.height, picture.width):
             picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)

@@ -99,6 +99,14 @@ def read_table(name: str, scale: Scale) -> PaperTable:
     if scale not in told["scale"]:
         has = ", ".join(scale for scale in get_args(Scale) if scale in told["scale"])
         raise InputError(f"{name} has no scale {scale}, it has {has}")
+    try:
+        return _table(name, scale, told)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        said = " ".join(str(error).split())[:100]
+        raise InputError(f"{path.name}: a value is of another kind ({said})") from None
+
+
+def _table(name: str, scale: Scale, told: dict[str, Any]) -> PaperTable:
     asked = _over(told.get("asked", {}), told["scale"][scale])
     number = str if told["unit"] == "text" else float  # the number of a class is a name
     return PaperTable(

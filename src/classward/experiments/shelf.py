@@ -5,7 +5,6 @@ training, and by the defense it is trained with. Everything is kept under what w
 run that was stopped goes on, and the next table finds it.
 """
 
-import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +33,7 @@ from classward.models.load import load_model
 from classward.models.weights import RUN_FILE
 from classward.records.atomic import atomic_write
 from classward.records.record import Record
-from classward.records.sealed import digest
+from classward.records.sealed import digest, read_sealed, seal
 from classward.training.schedule import Recipe
 from classward.training.train import TrainingRun, train
 
@@ -200,7 +199,7 @@ class Shelf:
         """
         file = self.path / "right" / f"{self._key(network, attack)}-{samples or 'all'}.json"
         if file.is_file():
-            return torch.tensor(json.loads(file.read_text())).bool()
+            return torch.tensor(read_sealed(file)["right"]).bool()
         images = self.images(str(network["group"]), samples)
         if "suite" in attack:
             found = self._suite(network, attack, images)
@@ -213,7 +212,7 @@ class Shelf:
                 model, _made(classward.attacks, shown), images, **self.run
             ).correct
         file.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(file, json.dumps(found.int().tolist()).encode())
+        atomic_write(file, seal({"right": found.int().tolist()}).encode())
         return found
 
     def _trained(self, group: str, defense: Table, seed: int, changed: Table) -> Path:

@@ -19,7 +19,7 @@ from classward.records import locks
 from classward.records.atomic import TEMPORARY, atomic_write, fault_of
 from classward.records.locks import CLAIM, LOCK, is_lock, opened, turn
 from classward.records.manifest import check_same, read_manifest, sealed_run
-from classward.records.sealed import SCHEMA, seal, unseal
+from classward.records.sealed import SCHEMA, read_sealed, seal
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -149,11 +149,9 @@ class RunFolder:
         """
         path = self.path / _checked(name)
         try:
-            return unseal(json.loads(path.read_bytes()), path, needed=self.sealed)
+            return read_sealed(path, needed=self.sealed)
         except FileNotFoundError:
             raise InputError(f"{path}: not there; the run is not complete") from None
-        except ValueError:
-            raise InputError(f"{path}: damaged, not JSON") from None
 
 
 def next_free(parent: str | Path, stem: str) -> Path:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from classward.core.errors import InputError
@@ -47,3 +48,17 @@ def unseal(told: Any, source: object, *, needed: bool) -> dict[str, Any]:
     if not whole:
         raise InputError(f"{source}: damaged, its digest is wrong; bring back a copy of it")
     return table
+
+
+def read_sealed(path: Path, *, needed: bool = True) -> dict[str, Any]:
+    """The table of a file.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        InputError: If it is damaged.
+    """
+    try:
+        told = json.loads(path.read_bytes())
+    except ValueError:
+        raise InputError(f"{path}: damaged, not JSON") from None
+    return unseal(told, path, needed=needed)
