@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,17 @@ def test_the_table_of_a_question_is_that_of_the_kept_result(result, monkeypatch)
     question = importlib.import_module(result.stem)
     page = (ROOT / "docs" / f"{result.stem}.md").read_text()
     assert "\n".join(question.table(json.loads(result.read_text()))) in page
+
+
+def test_what_is_said_to_be_tested_is():
+    page = (ROOT / "docs/reliability.md").read_text()
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", page))
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_least_versions_are_those_that_are_said():
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    told = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", (ROOT / "SECURITY.md").read_text(), re.M)
+    assert len(told) == 3
+    assert [f"{name}>={least}" for name, least in told if f"{name}>={least}" not in asked] == []
