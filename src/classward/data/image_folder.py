@@ -1,5 +1,6 @@
 """A folder with one folder of pictures for each class; pictures are read batch by batch."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +21,19 @@ class ImageFiles:
     """Pictures on a disk.
 
     Attributes:
-        paths: One file for each picture.
+        folder: Where they are.
+        names: One file below it for each picture.
         shape: (channels, height, width) of each, in pixels.
         stretch: Whether to stretch those that have another size.
     """
 
-    paths: Sequence[Path]
+    folder: Path
+    names: Sequence[str]
     shape: tuple[int, int, int]
     stretch: bool
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.names)
 
     def batch(self, positions: Int64[Tensor, " n"]) -> UInt8[Tensor, "n c h w"]:
         """The pictures at these positions.
@@ -38,7 +41,7 @@ class ImageFiles:
         Raises:
             InputError: If one cannot be decoded, or has another size.
         """
-        paths = [self.paths[position] for position in positions.tolist()]
+        paths = [self.folder / self.names[int(position)] for position in positions]
         return decode_batch(paths, [*map(str, paths)], self.shape, stretch=self.stretch)
 
 
@@ -61,30 +64,39 @@ def read_folder(folder: Path, split: str = "test", side: int | None = None) -> S
         top = part if part.is_dir() and _visible_folders(part) else folder
         classes = _visible_folders(top)
         found = [
-            (path, label) for label, name in enumerate(classes) for path in _pictures(name)
+            (f"{name}/{picture}", label)
+            for label, name in enumerate(classes)
+            for picture in _pictures(top / name)
         ]
     if not found:
         raise InputError(f"{top} has no pictures: expected CLASS/NAME.png, .jpg, ... in it")
-    paths, labels = zip(*found, strict=True)
-    channels, heights, widths = zip(*map(look, paths), strict=True)
-    height, width = (heights[0], widths[0]) if side is None else (side, side)
-    for path, *size in zip(paths, heights, widths, strict=True):
+    names, labels = zip(*found, strict=True)
+    shape = _shape(top, names, side)
+    images = ImageFiles(top, names, shape, stretch=side is not None)
+    return Split(images, labels, classes, name=folder.name)
+
+
+def _shape(folder: Path, names: Sequence[str], side: int | None) -> tuple[int, int, int]:
+    """Channels, height and width of all pictures, from their headers."""
+    most, height, width = look(folder / names[0])
+    for name in names:
+        channels, *size = look(folder / name)
+        most = max(most, channels)
         if side is None and size != [height, width]:
             raise InputError(
-                f"{path} is {size[0]}x{size[1]}, the first picture {height}x{width}: "
+                f"{folder / name} is {size[0]}x{size[1]}, the first picture {height}x{width}: "
                 "make them one size, or use read_folder(folder, side=...)"
             )
-    images = ImageFiles(paths, (max(channels), height, width), stretch=side is not None)
-    return Split(images, labels, [path.name for path in classes], name=folder.name)
+    return (most, height, width) if side is None else (most, side, side)
 
 
-def _visible_folders(folder: Path) -> list[Path]:
-    return [path for path in _visible(folder) if path.is_dir()]
+def _visible_folders(folder: Path) -> list[str]:
+    return [name for name in _visible(folder) if (folder / name).is_dir()]
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return [path for path in _visible(folder) if path.suffix.lower() in ENDINGS]
+def _pictures(folder: Path) -> list[str]:
+    return [name for name in _visible(folder) if Path(name).suffix.lower() in ENDINGS]
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+def _visible(folder: Path) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if not name.startswith("."))

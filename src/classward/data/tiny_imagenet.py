@@ -48,9 +48,10 @@ def _read_folders(folder: Path, part: str) -> Split:
     for path, number in found:
         if number not in ranks:
             raise InputError(f"{folder}: {path.name} is of {number}, a class without a folder")
-    images = ImageFiles([path for path, _ in found], (3, SIDE, SIDE), stretch=False)
-    names = named([(number, words.get(number, number)) for number in numbers])
-    return Split(images, [ranks[number] for _, number in found], names, name="tiny_imagenet")
+    files = [str(path.relative_to(folder)) for path, _ in found]
+    images = ImageFiles(folder, files, (3, SIDE, SIDE), stretch=False)
+    classes = named([(number, words.get(number, number)) for number in numbers])
+    return Split(images, [ranks[number] for _, number in found], classes, name="tiny_imagenet")
 
 
 def _training(folder: Path, numbers: Sequence[str]) -> list[tuple[Path, str]]:

@@ -101,19 +101,29 @@ def _from(tell: Progress, before: int, done: int, total: int) -> None:
 def _made(asked: Request, positions: range, room: Room, tell: Progress) -> dict[str, Any]:
     """Columns, counts and notes of one shard, of which `tell` is told how much is done."""
     samples = len(asked.judge.data)
-    started, done, batches = time.perf_counter(), 0, []
+    started, done = time.perf_counter(), 0
+    passes: list[Passes] = []
+    gradients: list[GradientCounts] = []
+    columns: dict[str, Tensor] = {}
     while done < len(positions):
         first = positions.start + done
-        batches.append(room.fit(partial(_batch, asked, first, positions.stop)))
-        done += len(batches[-1]["ids"])
+        batch = room.fit(partial(_batch, asked, first, positions.stop))
+        passes.append(batch.pop("passes"))
+        gradients.append(batch.pop("gradients"))
+        upto = done + len(batch["ids"])
+        for name, rows in batch.items():
+            # At once for the shard: small tensors kept between large ones split the heap.
+            if name not in columns:
+                columns[name] = rows.new_empty((len(positions), *rows.shape[1:]))
+            columns[name][done:upto] = rows
+        done = upto
         tell(done, samples)
-    counts = {
-        "passes": summed(Passes, [batch.pop("passes") for batch in batches]),
-        "gradients": summed(GradientCounts, [batch.pop("gradients") for batch in batches]),
+    return columns | {
+        "passes": summed(Passes, passes),
+        "gradients": summed(GradientCounts, gradients),
+        "seconds": round(time.perf_counter() - started, 3),
+        "halved_to": room.halved_to,
     }
-    columns = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
-    seconds = round(time.perf_counter() - started, 3)
-    return columns | counts | {"seconds": seconds, "halved_to": room.halved_to}
 
 
 def _batch(asked: Request, first: int, last: int, most: int) -> dict[str, Any]:

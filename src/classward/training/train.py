@@ -225,8 +225,8 @@ def _finished(
     best, last = deepcopy(state.judged).cpu().eval(), deepcopy(state.judged).cpu().eval()
     best.load_state_dict(state.best)
     if task.folder is not None:
-        task.folder.write(RUN_FILE, save_weights(best, about))
         task.folder.write(LAST_FILE, save_weights(last, about))
+        task.folder.write(RUN_FILE, save_weights(best, about))  # last: now the run is complete
     scores = [row.get(task.chosen_by, 0.0) for row in state.history]
     return TrainingRun(
         best=best,
