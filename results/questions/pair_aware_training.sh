@@ -1,5 +1,5 @@
 #!/bin/sh
-# Does a pair-aware training help under strong attacks? Not finished: no page yet.
+# Does a pair-aware training help under strong attacks? docs/pair_aware_training.md.
 #
 #     sh results/questions/pair_aware_training.sh choose|report digits|fashion_mnist|cifar10 DATA OUT
 #
