@@ -36,6 +36,7 @@ bench: $(INSTALLED)
 
 papers: $(INSTALLED)
 	$(BIN)/python results/papers_pages.py
+	$(BIN)/python results/commands_page.py
 
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints-cpu.txt --group docs

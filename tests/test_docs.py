@@ -45,6 +45,13 @@ def test_the_pages_on_the_papers_are_those_of_the_kept_results():
         assert (ROOT / "docs" / name).read_text() == text
 
 
+def test_the_page_of_commands_is_that_of_the_command_line():
+    spec = importlib.util.spec_from_file_location("commands", ROOT / "results/commands_page.py")
+    commands = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(commands)
+    assert commands.PAGE.read_text() == commands.page()
+
+
 @pytest.mark.parametrize("result", sorted((ROOT / "results").glob("contest_*.json")))
 def test_the_table_of_a_contest_is_that_of_the_kept_result(result):
     page = (ROOT / "docs" / "defense_results.md").read_text()

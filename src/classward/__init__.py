@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from classward.analysis.analyze import analyze as analyze
+    from classward.analysis.running_matrix import AttackMatrix as AttackMatrix
     from classward.core.balls import L2 as L2
     from classward.core.balls import Linf as Linf
     from classward.correction.corrector import Corrector as Corrector
@@ -31,11 +32,26 @@ if TYPE_CHECKING:
     from classward.models.corrected import Corrected as Corrected
     from classward.models.load import load_model as load_model
     from classward.records.record import Record as Record
+    from classward.records.table_file import write_table as write_table
+    from classward.reporting.budget_curve import plot_budget_curve as plot_budget_curve
+    from classward.reporting.chord import plot_chord as plot_chord
+    from classward.reporting.class_bars import plot_class_bars as plot_class_bars
+    from classward.reporting.difference import plot_difference as plot_difference
+    from classward.reporting.difference import plot_difference_pixels as plot_difference_pixels
+    from classward.reporting.figure import save_plot as save_plot
+    from classward.reporting.heatmap import plot_attack_matrix as plot_attack_matrix
+    from classward.reporting.heatmap import (
+        plot_attack_matrix_pixels as plot_attack_matrix_pixels,
+    )
+    from classward.reporting.mean_logits import plot_mean_logits as plot_mean_logits
     from classward.reporting.page import render as render
+    from classward.reporting.similarity import plot_similarity as plot_similarity
+    from classward.reporting.to_mlflow import log_to_mlflow as log_to_mlflow
     from classward.training.schedule import Recipe as Recipe
     from classward.training.train import train as train
 
 _WHERE = {
+    "AttackMatrix": "analysis.running_matrix",
     "Corrected": "models.corrected",
     "Corrector": "correction.corrector",
     "L2": "core.balls",
@@ -57,11 +73,23 @@ _WHERE = {
     "judge_images": "evaluation.given_images",
     "load_data": "data.load",
     "load_model": "models.load",
+    "log_to_mlflow": "reporting.to_mlflow",
+    "plot_attack_matrix": "reporting.heatmap",
+    "plot_attack_matrix_pixels": "reporting.heatmap",
+    "plot_budget_curve": "reporting.budget_curve",
+    "plot_chord": "reporting.chord",
+    "plot_class_bars": "reporting.class_bars",
+    "plot_difference": "reporting.difference",
+    "plot_difference_pixels": "reporting.difference",
+    "plot_mean_logits": "reporting.mean_logits",
+    "plot_similarity": "reporting.similarity",
     "render": "reporting.page",
     "run_attack": "evaluation.run_attack",
     "run_suite": "evaluation.run_suite",
+    "save_plot": "reporting.figure",
     "train": "training.train",
     "transfer_table": "evaluation.transfer",
+    "write_table": "records.table_file",
 }
 
 

@@ -9,8 +9,8 @@ from classward.analysis.attack_matrix import (
     attack_success_rate,
     matrix_intervals,
 )
-from classward.analysis.significance import wilson
 from classward.core.confusion import confusion
+from classward.core.wilson import wilson
 
 LABELS = torch.tensor([0, 0, 0, 1, 1, 3])
 CLEAN = torch.tensor([0, 0, 1, 1, 0, 3])

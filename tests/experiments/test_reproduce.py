@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from classward.analysis.significance import wilson
 from classward.core.errors import InputError
+from classward.core.wilson import wilson
 from classward.experiments.paper_table import read_table
 from classward.experiments.reproduce import kept_result, reproduce
 from classward.experiments.shelf import Shelf

@@ -120,8 +120,8 @@ def test_normalisation_goes_in_front(file, function):
     [
         ("{file}:nett", {}, "net.py has no function 'nett', the nearest is 'net'"),
         ("{file}x.py:net", {}, "netx.py: no such Python file"),
-        ("{file}", {}, "expected torchvision:NAME, timm:NAME or FILE.py:FUNCTION"),
-        ("torchvison:resnet18", {}, "expected torchvision:NAME, timm:NAME or FILE.py"),
+        ("{file}", {}, "timm:NAME, robustbench:NAME or FILE.py:FUNCTION"),
+        ("torchvison:resnet18", {}, "expected torchvision:NAME, timm:NAME, robustbench:NAME"),
         ("{file}:breaks", {}, "net.py:breaks: RuntimeError: first line$"),
         ("{file}:number", {}, "net.py:number returned a int, expected an nn.Module"),
         ("{file}:wants", {}, "TypeError: .* missing 1 required positional argument: 'depth'"),

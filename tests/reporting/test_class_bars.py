@@ -1,7 +1,7 @@
 import pytest
 
 from classward.records.audit_result import ClassAccuracy
-from classward.reporting.class_bars import class_bars, least_robust
+from classward.reporting.class_bars import least_robust, plot_class_bars
 
 
 def entry(name, robust):
@@ -24,7 +24,7 @@ def test_the_least_robust_come_first_and_the_undefined_not_at_all():
 
 
 def test_bars_are_as_long_as_the_shares_and_whiskers_as_the_intervals():
-    axes = class_bars(least_robust(CLASSES)).axes[0]
+    axes = plot_class_bars(least_robust(CLASSES))
     clean, robust = axes.containers
     assert [bar.get_width() for bar in clean] == [0.9] * 4
     assert [bar.get_width() for bar in robust] == [0.2, 0.2, 0.3, 0.5]
@@ -32,6 +32,6 @@ def test_bars_are_as_long_as_the_shares_and_whiskers_as_the_intervals():
 
 
 def test_the_first_is_on_top():
-    axes = class_bars(least_robust(CLASSES)).axes[0]
+    axes = plot_class_bars(least_robust(CLASSES))
     assert axes.yaxis_inverted()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "d", "e", "a"]

@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from classward.reporting.class_bars import class_bars
+from classward.reporting.class_bars import plot_class_bars
 from classward.reporting.figure import drawing, svg
 
 
@@ -18,12 +18,12 @@ def test_the_style_is_ours_only_while_drawing():
 def test_no_figure_is_registered_with_pyplot(audit_of):
     from matplotlib import pyplot as plt
 
-    svg(class_bars(audit_of().per_class), "x")
+    svg(plot_class_bars(audit_of().per_class), "x")
     assert plt.get_fignums() == []
 
 
 def test_svg_has_no_date_and_depends_on_numbers_alone(audit_of):
-    first, second = (svg(class_bars(audit_of().per_class), "x") for _ in range(2))
+    first, second = (svg(plot_class_bars(audit_of().per_class), "x") for _ in range(2))
     assert first == second and "<metadata" not in first
     ElementTree.fromstring(first)
 
@@ -40,5 +40,5 @@ def test_two_drawings_share_no_identifier():
 
 def test_any_script_is_drawn_without_a_warning(audit_of, recwarn):
     audit = audit_of(names=["猫", "कुत्ता"])
-    assert "猫" in svg(class_bars(audit.per_class), "x")
+    assert "猫" in svg(plot_class_bars(audit.per_class), "x")
     assert not recwarn.list

@@ -1,12 +1,12 @@
 from classward.records.explanation_result import MeanLogits
 from classward.reporting.figure import svg
-from classward.reporting.mean_logits import mean_logits_plot
+from classward.reporting.mean_logits import plot_mean_logits
 
 FOUND = MeanLogits(edges=[-1.0, 0.0, 2.0, 3.0], clean=[4, 0, 1], attacked=[0, 2, 3])
 
 
 def test_steps_are_as_high_as_the_counts():
-    axes = mean_logits_plot(FOUND).axes[0]
+    axes = plot_mean_logits(FOUND)
     clean, attacked = (patch.get_data() for patch in axes.patches)
     assert clean.values.tolist() == [4, 0, 1] and attacked.values.tolist() == [0, 2, 3]
     assert clean.edges.tolist() == attacked.edges.tolist() == FOUND.edges
@@ -14,5 +14,5 @@ def test_steps_are_as_high_as_the_counts():
 
 
 def test_both_kinds_are_named():
-    drawn = svg(mean_logits_plot(FOUND), "mean")
+    drawn = svg(plot_mean_logits(FOUND), "mean")
     assert ">clean<" in drawn and ">attacked<" in drawn and ">mean logit<" in drawn

@@ -1,5 +1,9 @@
 """Every page is read back with a real parser."""
 
+import base64
+import hashlib
+import json
+import re
 from html.parser import HTMLParser
 
 import matplotlib as mpl
@@ -12,7 +16,7 @@ from classward.reporting.page import render
 from classward.reporting.wording import label
 
 LOADED = {"src", "href", "xlink:href", "srcset", "data", "action", "poster", "background"}
-FORBIDDEN = {"script", "link", "iframe", "object", "embed", "base", "form", "foreignobject"}
+FORBIDDEN = {"link", "iframe", "object", "embed", "base", "form", "foreignobject"}
 CONTEXTS = [
     "@", "<script>alert(@)</script>", "</title><b>@", "</style><img src=x onerror=@>",
     '" onload="@', "' autofocus='@", "</svg><svg onload=@>", "--><b>@", "]]><b>@",
@@ -102,6 +106,40 @@ def test_every_page_stands_alone(pages):
         assert not [attribute for attribute in attributes if attribute.startswith("on")]
         assert all(value.startswith(("#", "data:image/png;base64,")) for value in page.loads)
         assert len(page.ids) == len(set(page.ids)), f"an id is there twice on the {name} page"
+        scripts = [element for element in page.elements if element[0] == "script"]
+        assert scripts in ([("script",)], [("script", "id", "type"), ("script",)])
+
+
+def test_the_only_script_that_may_run_is_that_of_the_package(pages):
+    for page in pages.values():
+        (script,) = re.findall(r"<script>(.*?)</script>", page, re.S)
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"script-src 'sha256-{digest}'; base-uri 'none'" in page.split("<style>")[0]
+        assert "innerHTML" not in script and "eval" not in script and "http" not in script
+
+
+def test_data_for_the_script_cannot_end_it(audit_of):
+    page = render(audit_of(names=["</script><b>", "]]>\u2028", "&", "dog"]))
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    assert "<" not in data and "&" not in data
+    names = json.loads(data)["matrix"]["names"]
+    assert names == ["</script><b>", "]]>", "&", "dog"]
+
+
+def test_the_first_screen_has_the_weakest_class_and_the_pair(audit_of, audit_page):
+    audit = audit_of()
+    worst = min(audit.per_class, key=lambda entry: entry.robust)
+    top = audit_page[: audit_page.index("Can it be trusted")]
+    assert f'<p class="value">{worst.name}</p>' in top
+    (pair,) = re.findall(r'<p class="value">(class \d) → (class \d)</p>', top)
+    first = audit_page[audit_page.index('<table class="flows">') :]
+    assert f'<th scope="row">{" → ".join(pair)}</th>' in first.split("</tr>")[1]
+
+
+def test_every_drawing_has_its_table(audit_page):
+    assert audit_page.count("<summary>The figures as a table</summary>") == 3
+    table = audit_page[audit_page.index('<table class="matrix">') :].split("</table>")[0]
+    assert table.count("<tr>") == 11 and table.count("<td") == 100
 
 
 def test_every_page_forbids_what_it_does_not_hold(pages):
@@ -137,13 +175,15 @@ def test_any_number_of_classes(audit_of, classes, most):
 def test_every_class_has_its_row(audit_page, audit_of):
     assert class_rows(audit_page) == 10
     for entry in audit_of().per_class:
-        row = audit_page[audit_page.index(f'<th scope="row">{entry.name}</th>') :]
+        table = audit_page[audit_page.index('<table class="classes">') :]
+        row = table[table.index(f'<th scope="row">{entry.name}</th>') :]
         assert f"<b>{100 * entry.robust:.1f}%</b>" in row.split("</tr>")[0]
 
 
 def test_a_class_without_samples_is_undefined_and_named(audit_of):
     page = render(audit_of(classes=4, empty=(3,)))
-    row = page[page.index('<th scope="row">class 3</th>') :].split("</tr>")[0]
+    table = page[page.index('<table class="classes">') :]
+    row = table[table.index('<th scope="row">class 3</th>') :].split("</tr>")[0]
     assert "undefined: no samples" in row and "%" not in row
     assert "Undefined, for want of samples: class 3." in page
     assert ">nan" not in page.lower()

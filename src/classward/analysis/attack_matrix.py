@@ -13,10 +13,11 @@ from typing import Literal
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from classward.analysis.significance import share, wilson_bounds
+from classward.analysis.significance import share
 from classward.core.confusion import confusion, row_shares
 from classward.core.errors import InputError
 from classward.core.types import Labels
+from classward.core.wilson import wilson_bounds
 from classward.records.result import Share
 
 
@@ -69,11 +70,24 @@ def attack_matrix(
     Raises:
         InputError: If a label or prediction is not one of 0..classes - 1.
     """
+    return row_shares(checked_confusion(labels, predictions, classes))  # Eq. 3
+
+
+def checked_confusion(
+    labels: Labels, predictions: Tensor, classes: int
+) -> Int64[Tensor, "{classes} {classes}"]:
+    """`confusion` of tensors that come from outside.
+
+    Raises:
+        InputError: If the two are not equally many, or one is not of 0..classes - 1.
+    """
+    if labels.shape != predictions.shape:
+        raise InputError(f"{tuple(predictions.shape)} predictions for {len(labels)} labels")
     for name, values in (("label", labels), ("prediction", predictions)):
         wrong = values[(values < 0) | (values >= classes)]
         if len(wrong):
             raise InputError(f"{name} {wrong[0].item()} is not a class of 0..{classes - 1}")
-    return row_shares(confusion(labels, predictions, classes))  # Eq. 3
+    return confusion(labels, predictions, classes)
 
 
 def matrix_intervals(

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
-from classward.analysis.significance import Z
+from classward.core.wilson import Z
 from classward.records.comparison_result import Difference
 
 

@@ -1,8 +1,8 @@
 """How sure a share or a symmetry is: intervals, and what chance alone would give.
 
-Sources: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA
-22, 1927 (interval); Bowker, "A Test for Symmetry in Contingency Tables", JASA 43, 1948;
-Phipson and Smyth, "Permutation P-values Should Never Be Zero", arXiv:1603.05766 (p-value).
+Sources: Bowker, "A Test for Symmetry in Contingency Tables", JASA 43, 1948; Phipson and Smyth,
+"Permutation P-values Should Never Be Zero", arXiv:1603.05766 (p-value). The intervals are those
+of `classward.core.wilson`.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,38 +12,12 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from classward.core.wilson import wilson
 from classward.records.result import Share, Statistic
 
-Z = 1.959963984540054  # a standard normal exceeds it in absolute value in 5 % of draws
 ROUNDING = 1e-12  # two orders of one sum differ by less; statistics are of order 1
 CHUNK = 2**22  # entries of a null held in memory at once: 32 MiB
 ROW_SHUFFLE = "entries of each row shuffled off the diagonal"
-
-
-def wilson_bounds(
-    counts: Int64[Tensor, "*shape"], totals: Int64[Tensor, "*shape"]
-) -> tuple[Float64[Tensor, "*shape"], Float64[Tensor, "*shape"]]:
-    """Lower and upper ends of the 95 % Wilson intervals; NaN where the total is 0."""
-    n, x = totals.double(), counts.double()
-    centre, half = x + Z**2 / 2, Z * (x * (n - x) / n + Z**2 / 4).sqrt()
-    low, high = (centre - half) / (n + Z**2), (centre + half) / (n + Z**2)
-    return low, high.clamp(max=1)  # of n in n samples it may round to above 1
-
-
-def wilson(count: int, total: int) -> tuple[float, float]:
-    """Ends of the 95 % Wilson interval of count / total.
-
-    Raises:
-        ValueError: If `total` is 0, or `count` is not one of 0..total.
-
-    >>> low, high = wilson(45, 100)
-    >>> round(low, 4), round(high, 4)
-    (0.3561, 0.5476)
-    """
-    if total < 1 or not 0 <= count <= total:
-        raise ValueError(f"no share: {count} of {total} samples")
-    low, high = wilson_bounds(torch.tensor(count), torch.tensor(total))
-    return low.item(), high.item()
 
 
 def share(count: int, total: int) -> Share:

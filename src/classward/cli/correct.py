@@ -21,11 +21,16 @@ from classward.records.saved import dump
 from classward.reporting.page import render
 from classward.reporting.summary import text_summary
 
-app = typer.Typer(help="Correct attacked predictions from logits alone.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 for other in (study, explain, detect):
     app.command()(other)
 PRESETS = {"paper": Corrector, "small": Corrector.small, "union": Corrector.union}
 File = Annotated[Path, typer.Argument(help="A corrector that `correct fit` wrote.")]
+
+
+@app.callback()
+def correct() -> None:
+    """Correct attacked predictions from logits alone."""
 
 
 @app.command()

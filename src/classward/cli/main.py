@@ -1,13 +1,18 @@
 """The command line: parses, calls one public function, prints; exit codes in one place.
 
+Only the command that is asked for is imported: `--help` and the completion of names tell of the
+others by their docstrings, without torch.
+
 0 ok, 1 a gate failed, 2 bad input, 3 environment, 4 unsound, 5 an invariant broken, 130
 interrupted.
 """
 
+import ast
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version as installed
+from importlib.resources import files
 from pkgutil import iter_modules
 from typing import Annotated, Any
 
@@ -16,7 +21,6 @@ import typer
 import classward.cli as folder
 from classward.cli.screen import complain
 from classward.core.errors import ClasswardError, SystemFaultError
-from classward.core.memory import out_of_memory
 
 # Modules of this package that are no command.
 TOOLS = {"main", "options", "screen", "correct_inspect", "correct_study"}
@@ -25,13 +29,14 @@ GOES_ON = ("reproduce",)  # without --resume
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
 def _version(asked: bool) -> bool:
     if asked:
+        from importlib.metadata import version as installed
+
         typer.echo(f"classward {installed('classward')}")
         raise typer.Exit
     return asked
@@ -63,7 +68,8 @@ def run(arguments: list[str]) -> int:
     `CLASSWARD_DEBUG=1` shows where an error came from.
     """
     try:
-        code = int(_app(arguments)(arguments, standalone_mode=False) or 0)
+        asked = _app(arguments or _completed())
+        code = int(asked(arguments, prog_name="classward", standalone_mode=False) or 0)
     except Exception as error:
         if os.environ.get("CLASSWARD_DEBUG"):
             raise
@@ -88,12 +94,14 @@ def _way_on(arguments: list[str]) -> str:
     return "; the same command goes on" if command.name in GOES_ON else ""
 
 
-def _app(arguments: list[str]) -> typer.Typer:
-    """The app with its commands; only the one asked for is imported."""
+def _app(words: Sequence[str]) -> typer.Typer:
+    """The app with its commands; only the one that the first of `words` names is imported."""
     app.registered_commands.clear()
     app.registered_groups.clear()
-    wanted = [name for name in commands() if name in arguments[:1]] or commands()
-    for name in wanted:
+    for name in commands():
+        if name not in words[:1]:
+            app.command(name, help=_about(name))(_nothing)
+            continue
         module = import_module(f"{folder.__name__}.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)
@@ -102,13 +110,34 @@ def _app(arguments: list[str]) -> typer.Typer:
     return app
 
 
+def _completed() -> list[str]:
+    """What stands after `classward` on the line that a shell wants to complete."""
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    return line.split()[1:]
+
+
+def _about(name: str) -> str:
+    """The docstring of a command, read without importing its module."""
+    source = files(folder).joinpath(f"{name}.py").read_text(encoding="utf-8")
+    found = [
+        ast.get_docstring(node) or ""
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    ]
+    return "".join(found[:1])
+
+
+def _nothing() -> None:
+    """Stands where a command is that is not asked for."""
+
+
 def _told(error: Exception) -> tuple[int, str]:
     """Exit code and one line."""
     if (message := getattr(error, "format_message", None)) is not None:  # typer's own errors
         return 2, _one_line(message())
     if isinstance(error, ClasswardError):
         return error.exit_code, _one_line(str(error))
-    if out_of_memory(error):
+    if _out_of_memory(error):
         return 3, "out of memory; use fewer samples or a smaller --batch-size"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
@@ -117,6 +146,12 @@ def _told(error: Exception) -> tuple[int, str]:
         return 2, _one_line(str(error))
     where = "CLASSWARD_DEBUG=1 shows where"
     return 5, _one_line(f"internal error, {type(error).__name__}: {error}; {where}")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    from classward.core.memory import out_of_memory  # with torch, which is slow to import
+
+    return out_of_memory(error)
 
 
 def _one_line(text: Any) -> str:

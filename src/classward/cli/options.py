@@ -26,7 +26,9 @@ from classward.records.run_folder import RunFolder, check_free, next_free
 
 Model = Annotated[
     str,
-    typer.Option(help="Built-in name, torchvision:NAME, timm:NAME or FILE.py:FUNCTION."),
+    typer.Option(
+        help="Built-in name, (torchvision|timm|robustbench):NAME or FILE.py:FUNCTION."
+    ),
 ]
 Weights = Annotated[
     Path | None, typer.Option(help="A .safetensors or .pt file, or a training run.")

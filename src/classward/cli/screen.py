@@ -6,18 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-)
+from typing import TYPE_CHECKING, Any
 
 from classward.core.processes import is_first
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 Tell = Callable[[str, int, int], None]  # what, samples done, samples in all
 EVERY = 10.0  # seconds between plain lines
@@ -70,6 +64,9 @@ class _Phase:
 
 @contextmanager
 def _bars() -> Iterator[Tell]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = (
         TextColumn("{task.description:>12}"),
         BarColumn(),

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from classward.analysis.significance import wilson
+from classward.core.wilson import wilson
 from classward.evaluation import verdict as checks_of
 from classward.evaluation.plan import HEADLINE, Planned
 from classward.evaluation.request import versions

@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from classward.analysis.significance import wilson_bounds
 from classward.attacks.pgd import PGD
 from classward.core.balls import ball as make_ball
 from classward.core.losses import margin
 from classward.core.types import Precision
+from classward.core.wilson import wilson_bounds
 from classward.data.split import Split
 from classward.evaluation.judge import Model
 from classward.evaluation.run_attack import run_attack

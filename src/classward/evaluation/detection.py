@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from classward.analysis.significance import Z
 from classward.core.errors import InputError
+from classward.core.wilson import Z
 from classward.correction.corrector import Corrector
 from classward.correction.detector import Detector, Score, pair_of
 from classward.correction.logit_scores import OF_CORRECTOR

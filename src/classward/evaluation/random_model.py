@@ -8,7 +8,7 @@ Source: Athalye et al., arXiv:1802.00420, Sec. 4.2 (expectation over transformat
 
 import torch
 
-from classward.analysis.significance import wilson
+from classward.core.wilson import wilson
 from classward.data.split import Split
 from classward.evaluation.gradient_models import eot
 from classward.evaluation.judge import Judge, Model, judging

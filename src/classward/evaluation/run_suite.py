@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from classward.analysis.significance import wilson
 from classward.core.types import Labels, Precision
+from classward.core.wilson import wilson
 from classward.data.split import Split
 from classward.evaluation.gradient_models import eot
 from classward.evaluation.judge import Judge, Model, judging, model_digest

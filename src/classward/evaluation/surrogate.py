@@ -17,10 +17,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classward.analysis.significance import wilson
 from classward.core.balls import Ball
 from classward.core.randomness import SampleRandom
 from classward.core.types import Images, Labels
+from classward.core.wilson import wilson
 from classward.data.split import Split
 from classward.evaluation.judge import Judge, Model, judging
 from classward.models.network import first_weights

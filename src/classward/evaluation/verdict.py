@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from classward.analysis.significance import wilson
 from classward.core.types import Images
+from classward.core.wilson import wilson
 from classward.evaluation.judge import Model
 from classward.records.audit_result import Check, Verdict
 from classward.records.record import Record

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from classward.analysis.significance import Z
 from classward.core.types import Labels
+from classward.core.wilson import Z
 from classward.records.defense_contest_result import (
     ContestRow,
     DefenseContest,

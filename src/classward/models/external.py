@@ -1,4 +1,4 @@
-"""Models from outside: torchvision's, timm's, or made by a function in a Python file."""
+"""Models from outside: of torchvision, timm, RobustBench, or a function in a Python file."""
 
 import difflib
 import importlib
@@ -42,10 +42,11 @@ def load_external(
     seed: int = 0,
     untrained: bool = False,
 ) -> nn.Module:
-    """Make the model of `torchvision:NAME`, `timm:NAME` or `FILE.py:FUNCTION`, in eval mode.
+    """Make the model of `LIBRARY:NAME` or `FILE.py:FUNCTION`, in eval mode.
 
     Args:
-        name: Which model.
+        name: Which model. LIBRARY is `torchvision`, `timm` or `robustbench`; of the last, NAME
+            is that of an l-inf model for CIFAR-10, or such as `cifar100/L2/NAME`.
         weights: Its weights. Without them a library's model has its published ones.
         classes: Number of classes, of a library's model alone.
         mean: Mean of each channel; by default that of a library's published weights, and none
@@ -66,11 +67,14 @@ def load_external(
             model, usual = _torchvision(made_by, stored, classes, untrained)
         elif source == "timm":
             model, usual = _timm(made_by, stored, classes, untrained)
+        elif source == "robustbench":
+            model = _robustbench(made_by, stored, classes, untrained)
         elif source.endswith(".py"):
             model = _from_file(source, made_by, weights)
         else:
             raise InputError(
-                f"model '{name}': expected torchvision:NAME, timm:NAME or FILE.py:FUNCTION"
+                f"model '{name}': expected torchvision:NAME, timm:NAME, robustbench:NAME or "
+                "FILE.py:FUNCTION"
             )
     if stored is not None:
         fill(model, stored)
@@ -143,6 +147,25 @@ def _timm(
     return model, (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
 
 
+def _robustbench(
+    name: str, stored: Weights | None, classes: int | None, untrained: bool
+) -> nn.Module:
+    """Models of the zoo take images in [0, 1]: what normalises is in them."""
+    zoo = _imported("robustbench.utils", "robustbench")
+    data, threat, named = name.split("/") if name.count("/") == 2 else ("cifar10", "Linf", name)
+    of_data = {kind.value: models for kind, models in zoo.all_models.items()}
+    _check_name("robustbench", data, list(of_data), "data set")
+    of_threat = {kind.value: models for kind, models in of_data[data].items()}
+    _check_name(f"robustbench, {data},", threat, list(of_threat), "threat model")
+    _check_name(f"robustbench, {data} {threat},", named, list(of_threat[threat]))
+    counts = {kind.value: count for kind, count in zoo.DATASET_CLASSES.items()}
+    _check_classes(f"robustbench:{name}", counts[data], classes)
+    if stored is not None or untrained:
+        return of_threat[threat][named]["model"]()
+    folder = Path(torch.hub.get_dir(), "robustbench")
+    return _downloaded(lambda: zoo.load_model(named, folder, data, threat))
+
+
 def _of_classes(make: Callable[..., Any], stored: Weights | None, classes: int | None) -> Any:
     """Make a library's model with as many classes as asked, by default as the weights have."""
     model = make() if classes is None else make(num_classes=classes)
@@ -153,13 +176,13 @@ def _of_classes(make: Callable[..., Any], stored: Weights | None, classes: int |
     return model if classes is not None or last is None else make(num_classes=len(last))
 
 
-def _imported(library: str) -> Any:
+def _imported(library: str, package: str = "classward[vision]") -> Any:
     try:
         return importlib.import_module(library)
     except (ImportError, RuntimeError) as error:
         raise InputError(
             f"{library} cannot be imported ({_first_line(error)}): pip install "
-            f"classward[vision], the build that fits torch {torch.__version__}"
+            f"{package}, the build that fits torch {torch.__version__}"
         ) from error
 
 
@@ -172,10 +195,10 @@ def _downloaded(make: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _check_name(library: str, name: str, names: list[str]) -> None:
+def _check_name(library: str, name: str, names: list[str], what: str = "model") -> None:
     if name not in names:
         near = nearest(name, names)
-        raise InputError(f"{library} has no model '{name}', the nearest is '{near}'")
+        raise InputError(f"{library} has no {what} '{name}', the nearest is '{near}'")
 
 
 def _check_classes(name: str, count: int, asked: int | None) -> None:

@@ -79,7 +79,7 @@ def build(
     if not external and name not in builders:
         raise InputError(
             f"unknown model '{name}', the nearest is '{nearest(name, builders)}'; "
-            "or torchvision:NAME, timm:NAME, FILE.py:FUNCTION"
+            "or torchvision:NAME, timm:NAME, robustbench:NAME, FILE.py:FUNCTION"
         )
     numbers = {"classes": classes, "channels": channels, "size": size, "width": width}
     for key, (least, most) in LIMITS.items():
@@ -135,9 +135,9 @@ def load_model(
     A model of `FILE.py:FUNCTION` keeps the mode in which the function returns it.
 
     Args:
-        name: A built-in name (`models()`), `torchvision:NAME`, `timm:NAME` or
-            `FILE.py:FUNCTION`, which is called with `weights=` if it takes that, else without
-            arguments.
+        name: A built-in name (`models()`), `torchvision:NAME`, `timm:NAME`, `robustbench:NAME`
+            or `FILE.py:FUNCTION`, which is called with `weights=` if it takes that, else
+            without arguments.
         weights: A .safetensors, .pt, .pth or .th file, or the folder of a training run.
             Without them a built-in model is untrained, a library's has its published ones.
             Those that `save_weights` wrote of a `Network` go into what `build` makes.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from classward.core.errors import InputError
+from classward.records.notebook import shown
 from classward.records.result import Matrix, Pairs, Result, Share, Statistic, result
 
 
@@ -123,6 +124,11 @@ class Analysis(Result):
             "bowker": self.bowker,
         }
         return {name: entry.p for name, entry in named.items() if entry is not None}
+
+    def headline(self) -> str:
+        """Success rate with its interval, and of what."""
+        rate = shown(self.success_rate.to_dict())
+        return f"success rate {rate} of {self.samples} samples; {self.attack}"
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each class."""

@@ -123,6 +123,15 @@ class Audit(Result):
 
         render(self, path)
 
+    def headline(self) -> str:
+        """Robust accuracy with its interval, N and the verdict: it never stands without."""
+        low, high = self.interval
+        return (
+            f"robust accuracy {self.robust_accuracy:.1%} ({low:.1%} to {high:.1%}) of "
+            f"{self.samples} samples, {self.verdict}; {self.model} on {self.data}, {self.norm} "
+            f"{self.eps:.4g}"
+        )
+
     def rows(self) -> list[dict[str, Any]]:
         """One row for each class."""
         return [entry.to_dict() for entry in self.per_class]

@@ -1,5 +1,7 @@
 """Result of `classward demo`."""
 
+from typing import Any
+
 from classward.records.audit_result import Audit
 from classward.records.correction_result import CorrectionTable, TransferTable
 from classward.records.defense_result import DefenseTable
@@ -27,3 +29,11 @@ class Demo(Result):
     training: DefenseTable
     seconds: dict[str, float]
     findings: list[str]
+
+    def headline(self) -> str:
+        """That of the audit."""
+        return self.audit.headline()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each class, of the audit."""
+        return self.audit.rows()

@@ -1,12 +1,12 @@
 """Results: frozen, comparable, and the same as JSON; undefined is null, never NaN."""
 
-import html
 from typing import Any, TypeVar, cast, dataclass_transform
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from classward.core.errors import InputError
+from classward.records.notebook import as_html
 
 Matrix = list[list[float | None]]  # rows of undefined classes are null
 Pairs = list[tuple[int, int]]
@@ -59,22 +59,12 @@ class Result:
         plain = self.to_dict().items()
         return [{key: value for key, value in plain if not isinstance(value, dict | list)}]
 
+    def headline(self) -> str:
+        """What a notebook shows above the rows."""
+        return type(self).__name__
+
     def _repr_html_(self) -> str:
-        rows = self.rows()
-        head = "".join(f"<th>{html.escape(str(key))}</th>" for key in rows[0]) if rows else ""
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{html.escape(_shown(v))}</td>" for v in row.values())
-            + "</tr>"
-            for row in rows
-        )
-        return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict) and "value" in value:
-        value = value["value"]
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return as_html(self.headline(), self.rows())
 
 
 @result

@@ -5,11 +5,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classward.records.curve_result import Curve
-from classward.reporting.figure import ACCENT, HIGHLIGHT, INK, MUTED, drawing, in_percent, svg
+from classward.reporting.figure import (
+    ACCENT,
+    HIGHLIGHT,
+    INK,
+    MUTED,
+    axes_for,
+    drawing,
+    in_percent,
+    legend,
+    svg,
+)
 from classward.reporting.wording import label, percent, radius
 
 if TYPE_CHECKING:
-    import matplotlib.figure
+    from matplotlib.axes import Axes
 
 THIN = "#b4bec9"
 EXTREMES = (("worst", HIGHLIGHT, "v"), ("best", ACCENT, "^"))  # by colour and by shape
@@ -18,7 +28,7 @@ EXTREMES = (("worst", HIGHLIGHT, "v"), ("best", ACCENT, "^"))  # by colour and b
 def curve_view(curve: Curve, eps: float) -> dict[str, Any]:
     """What the page shows of a curve: the drawing, a sentence, a table with the worst first."""
     return {
-        "figure": svg(budget_curve(curve, eps), "curve"),
+        "figure": svg(plot_budget_curve(curve, eps), "curve"),
         "told": curve_sentence(curve),
         "radii": [_short(curve, entry) for entry in curve.radii],
         "all": (curve.auc, list(zip(curve.accuracy, curve.intervals, strict=True))),
@@ -62,17 +72,15 @@ def curve_sentence(curve: Curve) -> str:
 
 
 @drawing()
-def budget_curve(curve: Curve, eps: float) -> "matplotlib.figure.Figure":
+def plot_budget_curve(curve: Curve, eps: float, ax: "Axes | None" = None) -> "Axes":
     """All samples bold with their interval; the worst and the best class, the others thin.
 
     Args:
-        curve: The curve.
-        eps: The radius of the headline, marked.
+        curve: The curve, such as `audit.curve`.
+        eps: The radius of the headline in pixel units, marked.
+        ax: Where to draw; new axes by default.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    axes = figure.add_subplot()
+    axes = axes_for(ax, 7.2, 4.2)
     ranked = by_area(curve)
     named = [ranked[0], ranked[-1]] if _apart(curve, ranked) else []
     others = [curve.per_class[i] for i in ranked if i not in named]
@@ -97,8 +105,8 @@ def budget_curve(curve: Curve, eps: float) -> "matplotlib.figure.Figure":
     axes.yaxis.set_major_formatter(in_percent)
     axes.grid(axis="y", color="#eef1f4", linewidth=0.8)
     axes.set_axisbelow(True)
-    figure.legend(loc="outside upper right", ncols=4, frameon=False)
-    return figure
+    legend(axes, ax, columns=4)
+    return axes
 
 
 def _apart(curve: Curve, ranked: list[int]) -> bool:

@@ -4,18 +4,20 @@ A ribbon is as wide at a class as the share that the class loses to the other, s
 of a symmetric pair are equally wide.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
+from classward.core.errors import InputError
 from classward.core.types import Pair
 from classward.reporting.busiest import off_diagonal
-from classward.reporting.figure import INK, drawing
+from classward.reporting.figure import INK, Values, array, drawing, numbered
 from classward.reporting.wording import label
 
 if TYPE_CHECKING:
-    import matplotlib.figure
+    from matplotlib.axes import Axes
 
 # Okabe and Ito's palette without black and its pale yellow: told apart by every eye.
 PAIR_COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
@@ -24,19 +26,30 @@ THINNEST = 1e-3  # a sector must have some length
 
 
 @drawing()
-def chord(
-    matrix: Float[np.ndarray, "k k"], names: list[str], pairs: list[Pair]
-) -> "matplotlib.figure.Figure":
-    """Flows between different classes; those of `pairs` in colour, the others in grey.
+def plot_chord(
+    matrix: Values,
+    names: list[str] | None = None,
+    pairs: Sequence[Pair] = (),
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Flows between different classes as ribbons; those of `pairs` in colour, others in grey.
 
     Args:
-        matrix: Share of class i (row) classified as j (column); undefined rows are NaN.
-        names: Class names.
+        matrix: Share of class i (row) classified as j (column); undefined rows are NaN or
+            `None`.
+        names: Class names; their numbers by default.
         pairs: Class pairs (i, j), i < j, to highlight.
+        ax: Where to draw, a polar projection; new axes by default.
+
+    Raises:
+        InputError: If `ax` is not polar.
     """
-    from matplotlib.figure import Figure
     from pycirclize import Circos
 
+    if ax is not None and ax.name != "polar":
+        raise InputError(f'a chord diagram needs axes with projection="polar", not {ax.name}')
+    matrix = array(matrix)
+    names = numbered(names, len(matrix))
     flows = off_diagonal(matrix)
     sizes = {str(i): max(size, THINNEST) for i, size in enumerate(flows.sum(axis=1))}
     circle = Circos(sizes, space=min(4, 90 / len(names)))
@@ -51,13 +64,20 @@ def chord(
             adjust_rotation=not upright,
         )  # fmt: skip
     _link(circle, flows, colors)
-    margin = 0.25 + 0.075 * max(map(len, labels))
-    side = 4.4 + 2 * margin
-    figure = Figure(figsize=(side, side))
-    edge = margin / side
-    axes: Any = figure.add_axes((edge, edge, 1 - 2 * edge, 1 - 2 * edge), projection="polar")
+    axes: Any = _circle(max(map(len, labels))) if ax is None else ax
     circle.plotfig(ax=axes)
-    return figure
+    return axes
+
+
+def _circle(letters: int) -> Any:
+    """New axes with room around them for names of so many letters."""
+    from matplotlib.figure import Figure
+
+    margin = 0.25 + 0.075 * letters
+    side = 4.4 + 2 * margin
+    edge = margin / side
+    inside = (edge, edge, 1 - 2 * edge, 1 - 2 * edge)
+    return Figure(figsize=(side, side)).add_axes(inside, projection="polar")
 
 
 def _link(circle: Any, flows: Float[np.ndarray, "k k"], colors: dict[Pair, str]) -> None:

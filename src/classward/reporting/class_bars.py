@@ -3,11 +3,20 @@
 from typing import TYPE_CHECKING, Any
 
 from classward.records.audit_result import ClassAccuracy
-from classward.reporting.figure import ACCENT, FAINT, INK, MUTED, drawing, in_percent
+from classward.reporting.figure import (
+    ACCENT,
+    FAINT,
+    INK,
+    MUTED,
+    axes_for,
+    drawing,
+    in_percent,
+    legend,
+)
 from classward.reporting.wording import label
 
 if TYPE_CHECKING:
-    import matplotlib.figure
+    from matplotlib.axes import Axes
 
 MOST_BARS = 30
 
@@ -19,16 +28,16 @@ def least_robust(classes: list[ClassAccuracy], most: int | None = None) -> list[
 
 
 @drawing()
-def class_bars(classes: list[ClassAccuracy]) -> "matplotlib.figure.Figure":
+def plot_class_bars(classes: list[ClassAccuracy], ax: "Axes | None" = None) -> "Axes":
     """Clean accuracy as a wide pale bar, robust accuracy as a narrow dark one before it.
 
     Args:
-        classes: In the order in which they are drawn, from the top; none undefined.
+        classes: In the order in which they are drawn, from the top, such as
+            `audit.per_class`; those without samples are left out.
+        ax: Where to draw; new axes by default.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 1.1 + 0.3 * len(classes)), layout="constrained")
-    axes = figure.add_subplot()
+    classes = [entry for entry in classes if entry.robust is not None]
+    axes = axes_for(ax, 7.2, 1.1 + 0.3 * len(classes))
     rows = range(len(classes))
     clean = [entry.clean or 0.0 for entry in classes]
     robust = [entry.robust or 0.0 for entry in classes]
@@ -43,8 +52,8 @@ def class_bars(classes: list[ClassAccuracy]) -> "matplotlib.figure.Figure":
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color="#eef1f4", linewidth=0.8)
     axes.set_axisbelow(True)
-    figure.legend(loc="outside upper right", ncols=2, frameon=False)
-    return figure
+    legend(axes, ax, columns=2)
+    return axes
 
 
 def _whiskers(

@@ -13,7 +13,8 @@ from classward.records.comparison_result import (
 )
 from classward.records.result import Pairs
 from classward.reporting.busiest import READABLE, block, busiest, off_diagonal
-from classward.reporting.difference import difference_map, difference_pixels
+from classward.reporting.cells import change_cells, matrix_view
+from classward.reporting.difference import plot_difference, plot_difference_pixels
 from classward.reporting.figure import svg
 from classward.reporting.wording import (
     UNDEFINED,
@@ -73,24 +74,27 @@ def moved(change: RunDifference) -> list[ClassDifference]:
 
 def comparison_view(comparison: Comparison) -> dict[str, Any]:
     """What the template may name."""
+    changes = [
+        {
+            "number": number,
+            "run": comparison.runs[number - 1],
+            "change": change,
+            "classes": moved(change),
+            "drawings": _drawings(comparison, change, number),
+            "pairs": {
+                "gained": _pairs(comparison, change.pairs_gained),
+                "lost": _pairs(comparison, change.pairs_lost),
+            },
+        }
+        for number, change in enumerate(comparison.differences, start=2)
+    ]
+    maps = [entry["drawings"]["map"] for entry in changes]
     return {
         "title": "Runs compared sample by sample",
         "comparison": comparison,
         "references": {},
-        "changes": [
-            {
-                "number": number,
-                "run": comparison.runs[number - 1],
-                "change": change,
-                "classes": moved(change),
-                "drawings": _drawings(comparison, change, number),
-                "pairs": {
-                    "gained": _pairs(comparison, change.pairs_gained),
-                    "lost": _pairs(comparison, change.pairs_lost),
-                },
-            }
-            for number, change in enumerate(comparison.differences, start=2)
-        ],
+        "changes": changes,
+        "script_data": {view["key"]: view["script"] for view in maps if view is not None},
     }
 
 
@@ -99,11 +103,12 @@ def _drawings(comparison: Comparison, change: RunDifference, number: int) -> dic
     if not off_diagonal(matrix).any():
         return {"map": None, "pixels": None, "shown": 0, "block": 1}
     names, chosen = comparison.classes, busiest(np.abs(matrix))
-    part = difference_map(matrix[np.ix_(chosen, chosen)], [names[i] for i in chosen])
+    part = plot_difference(matrix[np.ix_(chosen, chosen)], [names[i] for i in chosen])
     many = len(names) > READABLE
+    cells = change_cells(change, names, chosen)
     return {
-        "map": svg(part, f"map{number}"),
-        "pixels": svg(difference_pixels(matrix), f"pixels{number}") if many else None,
+        "map": matrix_view(f"map{number}", part, names, chosen, cells),
+        "pixels": svg(plot_difference_pixels(matrix), f"pixels{number}") if many else None,
         "shown": len(chosen),
         "block": block(len(names)),
     }

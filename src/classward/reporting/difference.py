@@ -3,33 +3,41 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 
 from classward.reporting.busiest import block, coarse, off_diagonal
-from classward.reporting.figure import FAINT, INK, MUTED, drawing
+from classward.reporting.figure import (
+    FAINT,
+    INK,
+    MUTED,
+    Values,
+    array,
+    axes_for,
+    drawing,
+    numbered,
+)
 from classward.reporting.wording import MINUS, label, points
 
 if TYPE_CHECKING:
-    import matplotlib.figure
+    from matplotlib.axes import Axes
 
 COLOURS = "PuOr_r"  # purple: the flow shrank; orange: it grew
 
 
 @drawing()
-def difference_map(
-    change: Float[np.ndarray, "k k"], names: list[str]
-) -> "matplotlib.figure.Figure":
+def plot_difference(
+    change: Values, names: list[str] | None = None, ax: "Axes | None" = None
+) -> "Axes":
     """Change of every flow in points; the diagonal, which is no flow, is written on grey.
 
     Args:
-        change: Attack matrix of a run minus that of the reference; undefined rows are NaN.
-        names: Class names.
+        change: Attack matrix of a run minus that of the reference; undefined rows are NaN or
+            `None`.
+        names: Class names; their numbers by default.
+        ax: Where to draw; new axes by default.
     """
-    from matplotlib.figure import Figure
-
-    k = len(names)
-    figure = Figure(figsize=(2.6 + 0.46 * k, 1.9 + 0.46 * k), layout="constrained")
-    axes = figure.add_subplot()
+    change = array(change)
+    names, k = numbered(names, len(change)), len(change)
+    axes = axes_for(ax, 2.6 + 0.46 * k, 1.9 + 0.46 * k)
     reach = max(np.abs(off_diagonal(change)).max(), 0.01)
     flows = np.ma.masked_invalid(np.where(np.eye(k, dtype=bool), np.nan, change))
     axes.set_facecolor("#eef1f4")
@@ -52,34 +60,39 @@ def difference_map(
         rotation_mode="anchor" if slanted else None,
     )
     axes.set_yticks(range(k), labels)
-    _finish(figure, axes, image)
-    return figure
+    _finish(axes, image)
+    return axes
 
 
 @drawing()
-def difference_pixels(change: Float[np.ndarray, "k k"]) -> "matplotlib.figure.Figure":
-    """The same without names; beyond 250 classes each pixel is the largest of a block."""
-    from matplotlib.figure import Figure
+def plot_difference_pixels(change: Values, ax: "Axes | None" = None) -> "Axes":
+    """Change of every flow between many classes: no names, a pixel for each two classes.
 
+    Beyond 250 classes each pixel is the largest of a block.
+
+    Args:
+        change: Attack matrix of a run minus that of the reference.
+        ax: Where to draw; new axes by default.
+    """
+    change = array(change)
     flows = off_diagonal(change)
     grown, shrunk = coarse(flows.clip(min=0)), coarse((-flows).clip(min=0))
     signed = np.where(grown >= shrunk, grown, -shrunk)
     reach, edge = max(np.abs(signed).max(), 0.01), len(signed) * block(len(change))
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-    axes = figure.add_subplot()
+    axes = axes_for(ax, 6.4, 5.6)
     image = axes.imshow(
         signed, cmap=COLOURS, vmin=-reach, vmax=reach, interpolation="none",
         extent=(0, edge, edge, 0),
     )  # fmt: skip
-    _finish(figure, axes, image)
-    return figure
+    _finish(axes, image)
+    return axes
 
 
-def _finish(figure: Any, axes: Any, image: Any) -> None:
+def _finish(axes: Any, image: Any) -> None:
     axes.set(xlabel="classified as", ylabel="class")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(
+    bar = axes.figure.colorbar(
         image, ax=axes, shrink=0.5, aspect=18, pad=0.02, format=lambda v, _: points(v)
     )
     bar.outline.set(edgecolor=FAINT)

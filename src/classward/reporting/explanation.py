@@ -5,7 +5,7 @@ from typing import Any
 
 from classward.records.explanation_result import Explanation, SupportingClasses
 from classward.reporting.figure import svg
-from classward.reporting.mean_logits import mean_logits_plot
+from classward.reporting.mean_logits import plot_mean_logits
 from classward.reporting.references import references
 from classward.reporting.wording import called, label, number, percent, words
 
@@ -46,7 +46,7 @@ def explanation_view(explanation: Explanation) -> dict[str, Any]:
         "title": "What a corrector listens to",
         "explanation": explanation,
         "histograms": [
-            svg(mean_logits_plot(entry.mean_logits), f"mean{n}")
+            svg(plot_mean_logits(entry.mean_logits), f"mean{n}")
             for n, entry in enumerate(explanation.attacks)
         ],
         "references": references(["corrector", "supporting_classes"]),

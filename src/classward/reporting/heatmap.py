@@ -1,5 +1,6 @@
 """Attack matrix as a heatmap: shares in the cells, or one pixel for each class if too many."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,29 +8,43 @@ from jaxtyping import Float
 
 from classward.core.types import Pair
 from classward.reporting.busiest import block, coarse, off_diagonal
-from classward.reporting.figure import FAINT, HIGHLIGHT, INK, MUTED, drawing, in_percent
+from classward.reporting.figure import (
+    FAINT,
+    HIGHLIGHT,
+    INK,
+    MUTED,
+    Values,
+    array,
+    axes_for,
+    drawing,
+    in_percent,
+    numbered,
+)
 from classward.reporting.wording import label
 
 if TYPE_CHECKING:
-    import matplotlib.figure
+    from matplotlib.axes import Axes
 
 
 @drawing()
-def heatmap(
-    matrix: Float[np.ndarray, "k k"], names: list[str], pairs: list[Pair]
-) -> "matplotlib.figure.Figure":
-    """The matrix with its shares in percent; `pairs` are framed, undefined rows hatched.
+def plot_attack_matrix(
+    matrix: Values,
+    names: list[str] | None = None,
+    pairs: Sequence[Pair] = (),
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """The attack matrix with its shares in percent; `pairs` framed, undefined rows hatched.
 
     Args:
-        matrix: Share of class i (row) classified as j (column); undefined rows are NaN.
-        names: Class names.
+        matrix: Share of class i (row) classified as j (column); undefined rows are NaN or
+            `None`.
+        names: Class names; their numbers by default.
         pairs: Class pairs (i, j) to frame, both ways round.
+        ax: Where to draw; new axes by default.
     """
-    from matplotlib.figure import Figure
-
-    k = len(names)
-    figure = Figure(figsize=(2.6 + 0.42 * k, 1.9 + 0.42 * k), layout="constrained")
-    axes = figure.add_subplot()
+    matrix = array(matrix)
+    names, k = numbered(names, len(matrix)), len(matrix)
+    axes = axes_for(ax, 2.6 + 0.42 * k, 1.9 + 0.42 * k)
     flows = off_diagonal(matrix)
     top = max(flows.max(), 0.01)
     kept = np.where(np.eye(k, dtype=bool), matrix, np.nan)
@@ -50,26 +65,31 @@ def heatmap(
         rotation_mode="anchor" if slanted else None,
     )
     axes.set_yticks(np.arange(k) + 0.5, labels)
-    _finish(figure, axes, image)
-    return figure
+    _finish(axes, image)
+    return axes
 
 
 @drawing()
-def pixels(matrix: Float[np.ndarray, "k k"]) -> "matplotlib.figure.Figure":
-    """The matrix without names; beyond 250 classes each pixel is the largest of a block."""
-    from matplotlib.figure import Figure
+def plot_attack_matrix_pixels(matrix: Values, ax: "Axes | None" = None) -> "Axes":
+    """The attack matrix of many classes: no names, a pixel for each two classes.
 
+    Beyond 250 classes each pixel is the largest of a block.
+
+    Args:
+        matrix: Share of class i (row) classified as j (column).
+        ax: Where to draw; new axes by default.
+    """
+    matrix = array(matrix)
     flows = coarse(off_diagonal(matrix))
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-    axes = figure.add_subplot()
+    axes = axes_for(ax, 6.4, 5.6)
     edge = len(flows) * block(len(matrix))
     image = axes.imshow(
         flows, cmap="Blues", vmin=0, vmax=max(flows.max(), 0.01), interpolation="none",
         extent=(0, edge, edge, 0),
     )  # fmt: skip
-    _finish(figure, axes, image)
+    _finish(axes, image)
     axes.tick_params(length=3)
-    return figure
+    return axes
 
 
 def _write_shares(axes: Any, matrix: Float[np.ndarray, "k k"], top: float) -> None:
@@ -97,7 +117,7 @@ def _hatch_undefined(axes: Any, matrix: Float[np.ndarray, "k k"]) -> None:
         )  # fmt: skip
 
 
-def _frame(axes: Any, pairs: list[Pair]) -> None:
+def _frame(axes: Any, pairs: Sequence[Pair]) -> None:
     from matplotlib.patches import Rectangle
 
     for i, j in pairs:
@@ -110,13 +130,15 @@ def _frame(axes: Any, pairs: list[Pair]) -> None:
             )  # fmt: skip
 
 
-def _finish(figure: Any, axes: Any, image: Any) -> None:
+def _finish(axes: Any, image: Any) -> None:
     axes.set_aspect("equal")
     if not axes.yaxis_inverted():
         axes.invert_yaxis()
     axes.set(xlabel="classified as", ylabel="class")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=18, pad=0.02, format=in_percent)
+    bar = axes.figure.colorbar(
+        image, ax=axes, shrink=0.5, aspect=18, pad=0.02, format=in_percent
+    )
     bar.outline.set(edgecolor=FAINT)
     bar.ax.tick_params(length=2, labelsize=8.5)

@@ -8,12 +8,12 @@ import numpy as np
 from classward.records.reproduction_result import Cell, ClassMatrix, Reproduction
 from classward.reporting import section
 from classward.reporting.busiest import READABLE, busiest, off_diagonal
-from classward.reporting.chord import chord
+from classward.reporting.chord import plot_chord
 from classward.reporting.figure import svg
-from classward.reporting.heatmap import heatmap
+from classward.reporting.heatmap import plot_attack_matrix
 from classward.reporting.references import references
 from classward.reporting.section import Section
-from classward.reporting.similarity import similarity
+from classward.reporting.similarity import beside_flows
 from classward.reporting.wording import between, duration, number, p_value, percent, points
 
 NOTHING = "·"
@@ -153,7 +153,7 @@ def _drawing(matrix: ClassMatrix, place: int, told: Reproduction) -> dict[str, A
     values, names = _array(matrix.values), matrix.classes
     if matrix.kind == "similarity":
         attack = next(m for m in told.matrices if (m.title, m.kind) == (matrix.title, "attack"))
-        figure = svg(similarity(values, _array(attack.values), names), f"similarity{place}")
+        figure = svg(beside_flows(values, _array(attack.values), names), f"similarity{place}")
         return {
             "title": matrix.title,
             "kind": "similarity of the class weights",
@@ -163,9 +163,9 @@ def _drawing(matrix: ClassMatrix, place: int, told: Reproduction) -> dict[str, A
     part, some = values[np.ix_(chosen, chosen)], [names[i] for i in chosen]
     where = {index: n for n, index in enumerate(chosen)}
     pairs = [(where[i], where[j]) for i, j in matrix.pairs if i in where and j in where]
-    figures = [svg(heatmap(part, some, pairs), f"matrix{place}")]
+    figures = [svg(plot_attack_matrix(part, some, pairs), f"matrix{place}")]
     if off_diagonal(part).any():
-        figures.append(svg(chord(part, some, pairs), f"chord{place}"))
+        figures.append(svg(plot_chord(part, some, pairs), f"chord{place}"))
     kind = (
         "attack matrix" if len(chosen) == len(names) else f"attack matrix, {READABLE} classes"
     )

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from classward.analysis.significance import wilson
+from classward.core.wilson import wilson
 from classward.experiments.contest_table import lead, over_seeds
 from classward.experiments.measurement import Measurement, printed_in, rows_of
 from classward.experiments.paper_table import PaperTable
