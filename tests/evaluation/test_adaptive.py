@@ -157,7 +157,8 @@ def test_clean_columns_are_those_of_the_largest_record(toy):
 def test_progress_runs_once_from_start_to_end(toy):
     seen = []
     judged(toy, batch_size=20, progress=lambda *done: seen.append(done))
-    assert seen == [(20 * i, 320) for i in range(1, 17)]
+    assert seen == sorted(seen), "a part begins where the one before it ended"
+    assert [*dict.fromkeys(seen)] == [(20 * i, 320) for i in range(17)]
 
 
 def test_the_corrector_still_works_alone_afterwards(toy):

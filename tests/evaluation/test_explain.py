@@ -199,7 +199,7 @@ def test_saved_printed_and_rendered(tmp_path):
     text, page = text_summary(told), render(told, tmp_path / "page.html")
     assert "What it listens to (a)" in text and "random weights" in text
     assert "leaves part of each to chance" in page
-    assert page.count("<details>") == 2 and page.index("<details>") < page.index("By H of the")
+    assert page.count("<details>") == 4 and page.index("<details>") < page.index("By H of the")
     assert "b &lt;i&gt;" in page and "<i>" not in page.split("<body")[1]
     assert told.rows()[0]["supporting"] == ", ".join(told.attacks[0].joined.supporting)
 

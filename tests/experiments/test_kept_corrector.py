@@ -27,7 +27,7 @@ def kept(tmp_path, sunk):
 
 
 def test_is_fitted_once(kept, tmp_path):
-    assert kept() == [(1, 2), (2, 2)]
+    assert kept() == [(0, 2), (1, 2), (2, 2)]
     assert kept() == []
 
 
