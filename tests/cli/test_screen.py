@@ -26,7 +26,9 @@ def test_a_phase_tells_how_far_it_is_and_what_it_took(terminal, monkeypatch, cap
         for done in (0, 1):
             tell("train", done, 1)
             clock[0] += 5
-        tell("read", 7, 7)
+        for done in (7, 7, 0, 7):
+            tell("read", done, 7)
+            clock[0] += 5
     said = capsys.readouterr().err
     assert "pgd" in said
     if not terminal:
@@ -35,6 +37,7 @@ def test_a_phase_tells_how_far_it_is_and_what_it_took(terminal, monkeypatch, cap
             "pgd: 10 in 40.0 s, 0.25/s",
             "train: 1 in 5.0 s",
             "read: kept",
+            "read: 7 in 5.0 s, 1.4/s",
         ]
 
 

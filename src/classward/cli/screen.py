@@ -94,14 +94,21 @@ def _bars() -> Iterator[Tell]:
 @contextmanager
 def _lines() -> Iterator[Tell]:
     phases: dict[str, _Phase] = {}
+    ended: set[str] = set()
     last = 0.0
 
     def tell(what: str, done: int, total: int) -> None:
         nonlocal last
         name = what.partition(":")[0]
+        if name in ended:
+            if done == total:
+                return
+            ended.remove(name)  # another phase of that name
+            del phases[name]
         phase = phases.setdefault(name, _Phase(done))
         taken, rate = phase.pace(done)
         if done == total:
+            ended.add(name)
             paced = f", {rate:.3g}/s" if total > 1 and rate and taken > 0.1 else ""
             say(
                 f"{name}: {total} in {taken:.1f} s{paced}"
