@@ -13,7 +13,7 @@
 # warm-up (of 9, 10 and 12 epochs) and strength (of 0.5 and 1) that left the digits' worst class best.
 # A lead is paired by sample over all seeds; asked is p < 0.01 against every baseline on every data
 # set.
-set -eu
+set -euf # lists of pairs are no patterns of file names
 step=$1 data=$2 root=$3 out=$4
 case $data in
 digits)

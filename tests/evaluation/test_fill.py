@@ -136,18 +136,28 @@ def test_one_is_killed_and_the_other_finishes(tmp_path, when):
     assert content(folder) == content(tmp_path / "whole"), "nor is anything half left"
 
 
-def test_who_waits_takes_over_what_another_gives_up(tmp_path):
-    """The other process holds a claim for a while, and makes nothing of it."""
-    run(tmp_path / "run", join=True)
-    (tmp_path / "run/shard-00002.json").unlink()
-    settings = RunFolder.open(tmp_path / "run").settings
+def claiming(path, then):
+    """A process that claims the one shard that a run lacks, and does something else."""
+    run(path, join=True)
+    (path / "shard-00002.json").unlink()
+    settings = RunFolder.open(path).settings
     child = os.fork()
     if child == 0:
-        shared = RunFolder.create(tmp_path / "run", "attack", settings, join=True)
+        shared = RunFolder.create(path, "attack", settings, join=True)
         with shared as folder, folder.claimed("00002"):
-            (tmp_path / "claimed").touch()
-            time.sleep(0.4)
-            os._exit(0)
+            then()
+    return child
+
+
+def test_who_waits_takes_over_what_another_gives_up(tmp_path):
+    """The other process holds a claim for a while, and makes nothing of it."""
+
+    def hold():
+        (tmp_path / "claimed").touch()
+        time.sleep(0.4)
+        os._exit(0)
+
+    child = claiming(tmp_path / "run", hold)
     while not (tmp_path / "claimed").exists():
         time.sleep(0.01)
     told = []
@@ -159,14 +169,7 @@ def test_who_waits_takes_over_what_another_gives_up(tmp_path):
 
 def test_who_waits_gives_up_on_one_that_hangs(tmp_path):
     """It says who that is, and leaves what was committed."""
-    run(tmp_path / "run", join=True)
-    (tmp_path / "run/shard-00002.json").unlink()
-    settings = RunFolder.open(tmp_path / "run").settings
-    child = os.fork()
-    if child == 0:
-        shared = RunFolder.create(tmp_path / "run", "attack", settings, join=True)
-        with shared as folder, folder.claimed("00002"):
-            os.kill(os.getpid(), signal.SIGSTOP)
+    child = claiming(tmp_path / "run", lambda: os.kill(os.getpid(), signal.SIGSTOP))
     os.waitpid(child, os.WUNTRACED)
     try:
         with pytest.raises(

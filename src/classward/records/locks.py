@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from classward.core.errors import InputError, SystemFaultError
@@ -67,8 +67,9 @@ def claim(folder: Path, part: str) -> Iterator[bool]:
 
 
 def beat(folder: Path, part: str) -> None:
-    """Show that who claimed this part is making headway."""
-    os.utime(_claim(folder, part))
+    """Show that who claimed this part is making headway, as long as the claim is there."""
+    with suppress(FileNotFoundError):
+        os.utime(_claim(folder, part))
 
 
 @contextmanager
